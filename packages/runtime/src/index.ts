@@ -1,0 +1,14 @@
+/**
+ * Runs segments of a network: the Backend contract and what browser and Node share.
+ *
+ * @packageDocumentation
+ */
+export type {
+  Backend,
+  BackendName,
+  SegmentRun,
+  SegmentSession,
+  SegmentSpec,
+  SegmentWeights,
+} from './backend.ts';
+export type { Answer, Picture, Sidecar, SidecarInput, SidecarOutput, Strokes } from './picture/types.ts';
