@@ -3,4 +3,6 @@
  *
  * @packageDocumentation
  */
+export { buildProblem, type ProblemSources } from './build-problem.ts';
+export { profileErrorTable } from './errors.ts';
 export type { LinkEstimate, TierProfile } from './tier-profile.ts';

@@ -1,0 +1,18 @@
+import { defineErrors, type ErrorFactory } from '@d3/errors';
+
+/** Codes of `@d3/profile`. */
+export const profileErrorTable = {
+  PROFILE_TIER_COUNT: {
+    message:
+      '{tiers} tier profiles and {links} link estimates do not fit together: give one link fewer than tiers, at least one tier',
+    status: 400,
+    retryable: false,
+  },
+  PROFILE_NOT_A_RATE: {
+    message: 'The {quantity} is {value}, and must be a finite number {range}: measure it again',
+    status: 400,
+    retryable: false,
+  },
+} as const;
+
+export const profileError: ErrorFactory<typeof profileErrorTable> = defineErrors(profileErrorTable);
