@@ -8,7 +8,7 @@ const FLOPS_PER_MS = 1e6;
 /** What {@link buildProblem} combines. */
 export interface ProblemSources {
   readonly graph: LayerGraph;
-  /** One per tier, nearest the user first; at least two. */
+  /** One per tier, nearest the user first; at least one. */
   readonly profiles: readonly TierProfile[];
   /** One fewer than `profiles`: link k joins tier k and tier k + 1. */
   readonly links: readonly LinkEstimate[];
