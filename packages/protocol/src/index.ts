@@ -17,4 +17,6 @@ export type {
   SegmentTiming,
   Welcome,
 } from './control.ts';
+export { protocolErrorTable } from './errors.ts';
 export type { FrameHeader, FrameKind, TensorCodec, WireTensor } from './frame.ts';
+export { type ControlLimits, encodeControl, parseControl } from './parse-control.ts';

@@ -1,0 +1,32 @@
+/** An incoming message: text, or binary as an ArrayBuffer once `binaryType` is `arraybuffer`. */
+export interface LinkMessageEvent {
+  readonly data: unknown;
+}
+
+/** The end of a socket. */
+export interface LinkCloseEvent {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** What a link needs of a WebSocket: the browser's and that of `ws` both have it. */
+export interface LinkSocket {
+  binaryType: string;
+  /** Bytes handed to `send` and not yet given to the network. */
+  readonly bufferedAmount: number;
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  readonly readyState: number;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: 'open', listener: () => void): void;
+  addEventListener(type: 'error', listener: () => void): void;
+  addEventListener(type: 'message', listener: (event: LinkMessageEvent) => void): void;
+  addEventListener(type: 'close', listener: (event: LinkCloseEvent) => void): void;
+}
+
+const OPEN = 1;
+
+/** Whether messages may be sent now. */
+export function isOpen(socket: LinkSocket): boolean {
+  return socket.readyState === OPEN;
+}
