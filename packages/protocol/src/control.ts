@@ -105,6 +105,8 @@ export interface ControlNotices {
   cancel: { readonly request: number };
   /** A request failed behind this hop. */
   failed: { readonly request: number; readonly error: D3ErrorJson };
+  /** A message could not be understood, so nobody knows which request it was of. Nothing else on the link is lost. */
+  refused: { readonly error: D3ErrorJson };
   /** A tier's load or a link left its band. */
   status: { readonly profiles: readonly TierProfile[]; readonly links: readonly LinkEstimate[] };
   /** The server is going away: finish what runs, start nothing new. */

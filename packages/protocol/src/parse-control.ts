@@ -100,6 +100,7 @@ const REQUESTS: {
 const NOTICES: { readonly [T in keyof ControlNotices]: (value: unknown) => Checked<ControlNotices[T]> } = {
   cancel: schemaCheck(Type.Object({ request: uint32 }, STRICT)),
   failed: schemaCheck(Type.Object({ request: uint32, error }, STRICT)),
+  refused: schemaCheck(Type.Object({ error }, STRICT)),
   status: schemaCheck(
     Type.Object(
       { profiles: Type.Array(tierProfile, { maxItems: 16 }), links: Type.Array(linkEstimate, { maxItems: 16 }) },
