@@ -1,5 +1,5 @@
 // Writes docs/errors.md from the packages' error tables; with --check, only says whether it is up to date.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT } from './setup.mjs';
@@ -11,10 +11,9 @@ async function tables() {
   for (const name of readdirSync(join(ROOT, 'packages')).sort()) {
     const manifest = JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'));
     if (manifest.private) continue;
-    const module = await import(pathToFileURL(join(ROOT, 'packages', name, 'dist', 'index.js')).href).catch((error) => {
-      if (error.code === 'ERR_MODULE_NOT_FOUND' && name !== 'errors') return {};
-      throw error;
-    });
+    const file = join(ROOT, 'packages', name, 'dist', 'errors.js');
+    if (!existsSync(file)) continue;
+    const module = await import(pathToFileURL(file).href);
     for (const [key, table] of Object.entries(module)) {
       if (key.endsWith('ErrorTable')) found.push({ package: manifest.name, table });
     }

@@ -1,0 +1,106 @@
+import type { Session } from '@d3/client';
+import { formatMs } from '@d3/element';
+import type { PlanReport, StrategyResult } from '@d3/partition';
+import {
+  type CSSResultGroup,
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type TemplateResult,
+} from 'lit';
+
+/** `<d3-plan-table>`: why this plan: the planner's sentence, and every strategy's prediction. */
+export class PlanTable extends LitElement {
+  static override properties: PropertyDeclarations = { session: { attribute: false } };
+  static override styles: CSSResultGroup = css`
+    table {
+      width: 100%;
+      border-collapse: collapse;
+      font-size: 13px;
+    }
+    th,
+    td {
+      text-align: left;
+      padding: 3px 8px 3px 0;
+      border-bottom: 1px solid light-dark(#e3e6ec, #2b303b);
+    }
+    td:nth-child(n + 2) {
+      font-variant-numeric: tabular-nums;
+    }
+    .chosen {
+      font-weight: 650;
+    }
+    .muted {
+      color: light-dark(#5d6472, #9aa3b5);
+    }
+    p {
+      margin: 0 0 8px;
+    }
+  `;
+
+  declare session: Session | undefined;
+
+  protected override render(): TemplateResult | typeof nothing {
+    if (!this.session) return nothing;
+    const { report } = this.session;
+    return html`
+      <p part="sentence">${report.explain.sentence}</p>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">strategy</th>
+            <th scope="col">${report.problem.objective === 'latency' ? 'latency' : 'slowest stage'}, predicted</th>
+            <th scope="col">layers by tier</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${Object.entries(report.strategies).map(([name, result]) => this.#row(report, name, result))}
+        </tbody>
+      </table>
+      ${this.#turningPoints(report)}
+    `;
+  }
+
+  #row(report: PlanReport, name: string, result: StrategyResult): TemplateResult {
+    if ('infeasible' in result) {
+      return html`<tr class="muted">
+        <td>${name}</td>
+        <td colspan="2">not possible: ${result.infeasible}</td>
+      </tr>`;
+    }
+    const counts = report.problem.tiers.map((tier, index) => {
+      const count = result.tierOf.filter((assigned) => assigned === index).length;
+      return `${tier} ${count}`;
+    });
+    const predictedMs = report.problem.objective === 'latency' ? result.latencyMs : result.slowestStageMs;
+    return html`<tr class=${name === report.chosen ? 'chosen' : ''}>
+      <td>${name}${name === report.chosen ? ' ✓' : ''}</td>
+      <td>${formatMs(predictedMs)}</td>
+      <td>${counts.join(' · ')}</td>
+    </tr>`;
+  }
+
+  #turningPoints(report: PlanReport): TemplateResult | typeof nothing {
+    const { turningPoints } = report.explain;
+    if (turningPoints.length === 0) return nothing;
+    return html`<ul class="muted">
+      ${turningPoints.map(
+        (point) =>
+          html`<li>
+            ${point.quantity} is ${point.now.toPrecision(3)} ${point.unit}; at ${point.at.toPrecision(3)} ${point.unit}:
+            ${point.then}
+          </li>`,
+      )}
+    </ul>`;
+  }
+}
+
+customElements.define('d3-plan-table', PlanTable);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'd3-plan-table': PlanTable;
+  }
+}
