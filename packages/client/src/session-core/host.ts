@@ -1,0 +1,43 @@
+import type { LinkSocket } from '@d3/protocol';
+import type { Backend, BackendName } from '@d3/runtime';
+
+/** How one backend is to be opened. */
+export interface BackendRequest {
+  readonly name: BackendName;
+  /** Factor ≥ 1 by which it really is slowed. */
+  readonly slowdown: number;
+  /** URL of the folder with the runtime's wasm files, where the host needs one. */
+  readonly assets?: string;
+}
+
+/**
+ * Blobs by content address, kept as long as the host can.
+ *
+ * Nothing read from it is trusted: the caller checks hashes. It never rejects for want of space: what does not fit on disk
+ * stays in memory.
+ */
+export interface BlobCache {
+  get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  delete(key: string): Promise<void>;
+}
+
+/** What the session core needs of its surroundings; one for browsers, one for Node. */
+export interface Host {
+  /** Names this kind of machine and software for cached profiles, e.g. the user agent. */
+  readonly machine: string;
+  /** Backends that may exist here, likely best first. */
+  readonly backends: readonly BackendName[];
+  readonly cache: BlobCache;
+  /** Origin of the secure page that this runs for; absent outside browsers and on plain http. */
+  readonly securePage?: string;
+  fetch(
+    url: string,
+    init: { readonly headers?: Record<string, string>; readonly signal?: AbortSignal },
+  ): Promise<Response>;
+  createSocket(url: string): LinkSocket;
+  /** @throws D3Error `RUNTIME_UNAVAILABLE` when this machine has no such backend */
+  openBackend(request: BackendRequest): Promise<Backend>;
+  /** State of the browser's permission to reach private addresses, where it tells: `granted`, `denied`, `prompt`. */
+  localNetworkPermission(): Promise<string | undefined>;
+}

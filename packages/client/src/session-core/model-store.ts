@@ -1,0 +1,165 @@
+import { isD3Error } from '@d3/errors';
+import type { ManifestWeight } from '@d3/onnx';
+import { clientError } from '../errors.ts';
+import type { Host } from './host.ts';
+import { readBody, sha256Hex } from './read-body.ts';
+
+/** Where the files of one packed model lie. */
+export interface ModelPlace {
+  /** As the caller named it, for errors. */
+  readonly model: string;
+  /** URL of its folder, with a slash at its end. */
+  readonly folder: string;
+  readonly token?: string;
+}
+
+/** A file of a packed model. */
+export interface ModelFile {
+  readonly name: string;
+  readonly maxBytes: number;
+}
+
+/** How bytes are counted while they come. */
+export type CountBytes = (bytes: number, cached: boolean) => void;
+
+const DOWNLOADS_AT_ONCE = 4;
+const ATTEMPTS = 2;
+
+/** Reads the files of one packed model over HTTP, through a cache of content-addressed blobs. */
+export class ModelStore {
+  readonly place: ModelPlace;
+  readonly #host: Host;
+
+  constructor(host: Host, place: ModelPlace) {
+    this.#host = host;
+    this.place = place;
+  }
+
+  /**
+   * One file, never cached here.
+   *
+   * @returns `undefined` if the server says that there is none (404)
+   * @throws D3Error `CLIENT_MODEL_UNREADABLE`; the signal's reason when aborted
+   */
+  async read(file: ModelFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const url = new URL(file.name, this.place.folder).href;
+    const response = await this.#get(url, file.name, signal);
+    if (response.status === 404) return undefined;
+    return this.#body(response, file, signal);
+  }
+
+  /**
+   * A file that must be there and have this hash; from the cache if it can be.
+   *
+   * @throws D3Error `CLIENT_WEIGHT_CORRUPT`, `CLIENT_MODEL_UNREADABLE`; the signal's reason when aborted
+   */
+  async readChecked(
+    file: ModelFile,
+    hash: string,
+    options: { signal?: AbortSignal; count?: CountBytes } = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const cached = await this.#fromCache(hash);
+    if (cached !== undefined) {
+      options.count?.(cached.byteLength, true);
+      return cached;
+    }
+    const url = new URL(file.name, this.place.folder).href;
+    let problem = '';
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const bytes = await this.#download(url, file, options);
+      const actual = await sha256Hex(bytes);
+      if (actual === hash) {
+        await this.#host.cache.put(hash, bytes);
+        return bytes;
+      }
+      options.count?.(-bytes.byteLength, false);
+      problem = `its bytes hash to ${actual.slice(0, 12)}…`;
+    }
+    throw clientError('CLIENT_WEIGHT_CORRUPT', { weight: hash, model: this.place.model, url, problem });
+  }
+
+  /**
+   * Blobs by id, a few at a time; each is fetched once and checked.
+   *
+   * @throws as {@link readChecked}
+   */
+  async readWeights(
+    weights: readonly ManifestWeight[],
+    options: { signal?: AbortSignal; count?: CountBytes } = {},
+  ): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+    const queue = [...new Map(weights.map((weight) => [weight.id, weight])).values()];
+    const blobs = new Map<string, Uint8Array<ArrayBuffer>>();
+    const worker = async () => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const file = { name: `weights/${next.id}`, maxBytes: next.bytes };
+        blobs.set(next.id, await this.readChecked(file, next.id, options));
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: DOWNLOADS_AT_ONCE }, worker));
+    } finally {
+      queue.length = 0;
+    }
+    return blobs;
+  }
+
+  /** A cached blob whose bytes are what their name says; a poisoned entry is removed. */
+  async #fromCache(hash: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const bytes = await this.#host.cache.get(hash);
+    if (bytes === undefined) return undefined;
+    if ((await sha256Hex(bytes)) === hash) return bytes;
+    await this.#host.cache.delete(hash);
+    return undefined;
+  }
+
+  async #download(
+    url: string,
+    file: ModelFile,
+    options: { signal?: AbortSignal; count?: CountBytes },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const response = await this.#get(url, file.name, options.signal);
+    let counted = 0;
+    const count = (bytes: number) => {
+      counted += bytes;
+      options.count?.(bytes, false);
+    };
+    try {
+      return await this.#body(response, file, options.signal, count);
+    } catch (error) {
+      options.count?.(-counted, false);
+      throw error;
+    }
+  }
+
+  async #get(url: string, file: string, signal?: AbortSignal): Promise<Response> {
+    const headers = this.place.token === undefined ? {} : { authorization: `Bearer ${this.place.token}` };
+    try {
+      return await this.#host.fetch(url, { headers, ...(signal && { signal }) });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw this.#unreadable(file, url, cause);
+    }
+  }
+
+  async #body(
+    response: Response,
+    file: ModelFile,
+    signal?: AbortSignal,
+    count?: (bytes: number) => void,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (!response.ok) throw this.#unreadable(file.name, response.url, `the server answered ${response.status}`);
+    try {
+      return await readBody(response, file.maxBytes, count);
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw this.#unreadable(file.name, response.url, cause);
+    }
+  }
+
+  #unreadable(file: string, url: string, cause: unknown): Error {
+    if (isD3Error(cause)) return cause as unknown as Error;
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    const details = { model: this.place.model, file, url, problem };
+    return clientError('CLIENT_MODEL_UNREADABLE', details, { cause });
+  }
+}
