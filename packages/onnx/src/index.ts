@@ -3,6 +3,17 @@
  *
  * @packageDocumentation
  */
+
+export {
+  type AttributeSpec,
+  buildModel,
+  type GraphSpec,
+  type InitializerSpec,
+  type ModelSpec,
+  type NodeSpec,
+  type ValueSpec,
+} from './build/build-model.ts';
+export { onnxErrorTable } from './errors.ts';
 export type {
   InferredValue,
   Manifest,
@@ -16,3 +27,19 @@ export type {
   SpatialGeometry,
   WeightLocation,
 } from './manifest.ts';
+export { elementTypeOf, isOnnxElementType, type OnnxElementType } from './proto/element-codes.ts';
+export type {
+  Bytes,
+  ExternalLocation,
+  OnnxAttribute,
+  OnnxDimension,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxTensor,
+  OnnxValue,
+  OperatorSet,
+} from './proto/model.ts';
+export { externalPaths, OLDEST_OPSET, type ReadOptions, readModel } from './proto/read-model.ts';
+export type { ExternalFiles } from './proto/read-tensor.ts';
+export { writeModel } from './proto/write-model.ts';
