@@ -3,6 +3,13 @@
  *
  * @packageDocumentation
  */
+
+export { partitionErrorTable } from './errors.ts';
+export { type Explained, explain } from './explain/explain.ts';
+export { type Lists, type PreparedGraph, prepareGraph } from './graph/prepare-graph.ts';
+export { comparePlans, isPlan, objectiveMs } from './objective/compare-plans.ts';
+export { evaluate } from './objective/evaluate.ts';
+export { type PlanOptions, planProblem } from './plan-problem.ts';
 export type {
   Assignment,
   Breakdown,
@@ -23,3 +30,11 @@ export type {
   WeightRef,
 } from './problem.ts';
 export { type Segment, type Segmentation, segmentsOf } from './segments.ts';
+export { strategiesFor } from './strategies/index.ts';
+export { optimal } from './strategies/optimal.ts';
+export { singleTier } from './strategies/single-tier.ts';
+export type { Strategy } from './strategies/strategy.ts';
+export { parseProblem } from './verify/parse-problem.ts';
+export { verifyGraph } from './verify/verify-graph.ts';
+export { planViolation, type Violation, verifyPlan } from './verify/verify-plan.ts';
+export { MAX_TIERS, verifyProblem } from './verify/verify-problem.ts';
