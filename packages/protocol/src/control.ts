@@ -96,7 +96,8 @@ export interface ControlMap {
   propose: [Proposal, Ready];
   /** Frees an epoch once its last request has ended. */
   release: [{ readonly epoch: number }, Record<string, never>];
-  ping: [{ readonly sentMs: number }, { readonly sentMs: number }];
+  /** Times a round trip; with `padding` (ignored, at most 131,072 characters) what a transfer of that length takes. */
+  ping: [{ readonly sentMs: number; readonly padding?: string }, { readonly sentMs: number }];
 }
 
 /** Control messages without an answer. */

@@ -80,6 +80,10 @@ const proposal = Type.Object(
 );
 const ready = Type.Object({ epoch: uint32, preparedMs: Type.Record(name, duration) }, STRICT);
 const stamp = Type.Object({ sentMs: Type.Number() }, STRICT);
+const ping = Type.Object(
+  { sentMs: Type.Number(), padding: Type.Optional(Type.String({ maxLength: 1 << 17 })) },
+  STRICT,
+);
 
 /** Typed by the declared messages, so that the compiler proves that each schema gives what {@link Control} promises. */
 const REQUESTS: {
@@ -94,7 +98,7 @@ const REQUESTS: {
     body: schemaCheck(Type.Object({ epoch: uint32 }, STRICT)),
     reply: schemaCheck(Type.Record(Type.String(), Type.Never())),
   },
-  ping: { body: schemaCheck(stamp), reply: schemaCheck(stamp) },
+  ping: { body: schemaCheck(ping), reply: schemaCheck(stamp) },
 };
 
 const NOTICES: { readonly [T in keyof ControlNotices]: (value: unknown) => Checked<ControlNotices[T]> } = {
