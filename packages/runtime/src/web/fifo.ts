@@ -1,0 +1,22 @@
+/** Runs asynchronous tasks one at a time, in the order they came. A task that fails rejects alone. */
+export class Fifo {
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /**
+   * Appends a task; it starts when every earlier one has settled.
+   *
+   * @param signal - a task that has not begun is dropped, its promise rejecting with the signal's reason at once
+   */
+  run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    return new Promise<T>((resolve, reject) => {
+      const onAbort = (): void => reject(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const begin = (): Promise<void> | undefined => {
+        signal?.removeEventListener('abort', onAbort);
+        return signal?.aborted === true ? undefined : task().then(resolve, reject);
+      };
+      this.#tail = this.#tail.then(begin);
+    });
+  }
+}
