@@ -11,4 +11,6 @@ export type {
   SegmentSpec,
   SegmentWeights,
 } from './backend.ts';
+export { type CalibrateOptions, type Calibration, calibrate } from './calibrate.ts';
+export { runtimeErrorTable } from './errors.ts';
 export type { Answer, Picture, Sidecar, SidecarInput, SidecarOutput, Strokes } from './picture/types.ts';
