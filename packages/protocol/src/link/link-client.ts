@@ -1,0 +1,248 @@
+import { D3Error } from '@d3/errors';
+import type { Control, ControlMap, ControlNotices } from '../control.ts';
+import { type MessagePrefix, readPrefix } from '../message.ts';
+import { encodeControl, parseControl } from '../parse-control.ts';
+import { linkError } from './errors.ts';
+import { encodeRequest, type LinkRequest, type LinkResult, ResultReceiver } from './link-request.ts';
+import { PendingReplies, type ReplyOptions } from './pending-replies.ts';
+import { type SendLimits, SendQueue } from './send-queue.ts';
+import { isOpen, type LinkCloseEvent, type LinkSocket } from './socket.ts';
+
+/** How a near side behaves. */
+export interface LinkOptions extends SendLimits {
+  /** Address, for errors. */
+  readonly url: string;
+  /** Names the hop in timings, e.g. `device-edge`. */
+  readonly hop: string;
+  /** Called with every notice that is not about one request: `status`, `draining`, `refused`. */
+  readonly onNotice?: (notice: LinkNotice) => void;
+  /** Longest tensor and frame that is accepted in results; 1 GiB each by default. */
+  readonly maxResultBytes?: number;
+}
+
+/** A notice about the link as a whole. */
+export type LinkNotice = {
+  [T in 'status' | 'draining' | 'refused']: { readonly type: T; readonly notice: ControlNotices[T] };
+}[keyof Pick<ControlNotices, 'status' | 'draining' | 'refused'>];
+
+/** Gets what the peer sends about one request. */
+export interface ResultSink {
+  /** A message of the result frame; the bytes are the sink's own. */
+  message(message: Uint8Array<ArrayBuffer>, prefix: MessagePrefix): void;
+  /** The request failed, or the link did; nothing follows. */
+  failed(error: unknown): void;
+}
+
+const NORMAL_CLOSURE = 1000;
+const PROTOCOL_ERROR = 1002;
+
+/**
+ * The nearer end of a link: a device to its edge, an edge to the cloud. It speaks first, numbers requests, and pairs what comes
+ * back. Works over any WebSocket, in a browser, a worker or Node.
+ */
+export class LinkClient {
+  /** Settles when the socket has closed; never rejects. Everything pending has then been rejected. */
+  readonly closed: Promise<LinkCloseEvent>;
+  readonly #socket: LinkSocket;
+  readonly #options: LinkOptions;
+  readonly #replies: PendingReplies;
+  readonly #queue: SendQueue;
+  readonly #sinks = new Map<number, ResultSink>();
+  #nextRequest = 1;
+
+  /** Takes over an open socket; see {@link openLink} for one that is still connecting. */
+  constructor(socket: LinkSocket, options: LinkOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#replies = new PendingReplies(options.url);
+    this.#queue = new SendQueue(socket, options.url, options);
+    socket.binaryType = 'arraybuffer';
+    socket.addEventListener('message', ({ data }) => this.#receive(data));
+    this.closed = new Promise((resolve) => {
+      socket.addEventListener('close', ({ code, reason }) => {
+        this.#fail(this.#closedWith(code, reason));
+        resolve({ code, reason });
+      });
+    });
+  }
+
+  /** Whether requests can be sent. */
+  get open(): boolean {
+    return isOpen(this.#socket);
+  }
+
+  /** Bytes of frames that wait for the network. */
+  get queuedBytes(): number {
+    return this.#queue.queuedBytes;
+  }
+
+  /** Requests whose result is outstanding. */
+  get pendingRequests(): number {
+    return this.#sinks.size;
+  }
+
+  /**
+   * Sends a control request and waits for its answer.
+   *
+   * @throws D3Error the peer's, `PROTOCOL_LINK_TIMEOUT`, `PROTOCOL_LINK_CLOSED`; the signal's reason when aborted
+   */
+  async ask<T extends keyof ControlMap>(
+    type: T,
+    body: ControlMap[T][0],
+    options?: ReplyOptions,
+  ): Promise<ControlMap[T][1]> {
+    if (!this.open) throw this.#closedWith(1006, '');
+    return await this.#replies.ask(type, (id) => this.#send({ type, id, body } as Control), options);
+  }
+
+  /** Measures one round trip, in milliseconds. */
+  async ping(options?: ReplyOptions): Promise<number> {
+    const sentMs = performance.now();
+    await this.ask('ping', { sentMs }, options);
+    return performance.now() - sentMs;
+  }
+
+  /**
+   * Sends boundary tensors and waits for the network's outputs that were made behind this hop.
+   *
+   * Calls may overlap. Tensors are read until the promise settles and stay the caller's; results are the caller's own.
+   *
+   * @throws D3Error what failed behind the hop; `PROTOCOL_LINK_TIMEOUT` after `deadlineMs`, `PROTOCOL_LINK_CLOSED`,
+   * `PROTOCOL_LINK_BACKLOG`; the signal's reason when aborted (the peer is told to stop)
+   */
+  async infer(request: LinkRequest): Promise<LinkResult> {
+    const { signal, deadlineMs } = request;
+    signal?.throwIfAborted();
+    const id = request.request ?? this.#freeRequest();
+    this.#checkFree(id);
+    const startedMs = performance.now();
+    const frame = encodeRequest(id, request);
+    const { hop, maxResultBytes: maxBytes, url } = this.#options;
+    const receiver = new ResultReceiver({ hop, startedMs, sent: frame, maxBytes });
+    return await new Promise((resolve, reject) => {
+      const unregister = this.relay(id, {
+        message: (message) => {
+          try {
+            const result = receiver.push(message);
+            if (result !== undefined) settle(() => resolve(result));
+          } catch (error) {
+            stop(error);
+          }
+        },
+        failed: (error) => settle(() => reject(error)),
+      });
+      const settle = (act: () => void) => {
+        unregister();
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        act();
+      };
+      const stop = (reason: unknown) => {
+        this.cancel(id);
+        settle(() => reject(reason));
+      };
+      const late = () =>
+        stop(linkError('PROTOCOL_LINK_TIMEOUT', { peer: url, what: `request ${id}`, timeoutMs: deadlineMs ?? 0 }));
+      const timer = deadlineMs === undefined ? undefined : setTimeout(late, deadlineMs);
+      const abort = () => stop(signal?.reason);
+      signal?.addEventListener('abort', abort);
+      const sent = this.#queue.sendFrame({ request: id, bytes: frame.payloadBytes, messages: frame });
+      sent.catch((error: unknown) => settle(() => reject(error)));
+    });
+  }
+
+  /**
+   * Registers a request whose messages the caller sends by {@link forward} and whose result goes to `sink` message by message:
+   * what a relay does.
+   *
+   * @returns ends the registration, without telling the peer
+   */
+  relay(request: number, sink: ResultSink): () => void {
+    this.#checkFree(request);
+    this.#sinks.set(request, sink);
+    return () => {
+      if (this.#sinks.get(request) === sink) this.#sinks.delete(request);
+    };
+  }
+
+  /**
+   * Sends one message of a relayed request, after those before it.
+   *
+   * @returns when it was handed to the socket
+   * @throws D3Error `PROTOCOL_LINK_CLOSED`, `PROTOCOL_LINK_BACKLOG`
+   */
+  async forward(request: number, message: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#queue.sendFrame({ request, bytes: message.byteLength, messages: [message] });
+  }
+
+  /** Tells the peer that a request's result is not wanted, and stops sending it. */
+  cancel(request: number): void {
+    this.#queue.drop(request);
+    this.#send({ type: 'cancel', notice: { request } });
+  }
+
+  /** Closes the socket; what is pending rejects with `PROTOCOL_LINK_CLOSED`. */
+  close(code: number = NORMAL_CLOSURE, reason = ''): void {
+    this.#socket.close(code, reason);
+    this.#fail(this.#closedWith(code, reason));
+  }
+
+  #freeRequest(): number {
+    while (this.#sinks.has(this.#nextRequest)) this.#nextRequest = (this.#nextRequest % 0xffff_ffff) + 1;
+    return this.#nextRequest++;
+  }
+
+  #checkFree(request: number): void {
+    if (this.#sinks.has(request)) throw new RangeError(`Request ${request} is in flight on this link`);
+  }
+
+  #send(control: Control): void {
+    this.#queue.sendText(encodeControl(control));
+  }
+
+  #receive(data: unknown): void {
+    try {
+      if (typeof data === 'string') this.#receiveControl(parseControl(data));
+      else if (data instanceof ArrayBuffer) this.#receiveMessage(new Uint8Array(data));
+    } catch (error) {
+      // A peer that speaks nonsense cannot be worked with: everything pending fails with the reason.
+      this.#fail(error);
+      this.#socket.close(PROTOCOL_ERROR, 'malformed message');
+    }
+  }
+
+  #receiveControl(control: Control): void {
+    if ('id' in control) this.#replies.settle(control);
+    else if (control.type === 'failed') this.#failOne(control.notice);
+    else if (control.type !== 'cancel') this.#options.onNotice?.(control);
+  }
+
+  #failOne({ request, error }: ControlNotices['failed']): void {
+    const sink = this.#sinks.get(request);
+    this.#sinks.delete(request);
+    this.#queue.drop(request);
+    sink?.failed(D3Error.fromJSON(error));
+  }
+
+  #receiveMessage(message: Uint8Array<ArrayBuffer>): void {
+    const prefix = readPrefix(message);
+    // Late results of cancelled requests find no sink.
+    if (prefix.kind === 'result') this.#sinks.get(prefix.request)?.message(message, prefix);
+  }
+
+  #closedWith(code: number, reason: string): Error {
+    return linkError('PROTOCOL_LINK_CLOSED', {
+      peer: this.#options.url,
+      code,
+      reason: reason === '' ? '' : `: ${reason}`,
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#queue.close();
+    this.#replies.fail(error);
+    const sinks = [...this.#sinks.values()];
+    this.#sinks.clear();
+    for (const sink of sinks) sink.failed(error);
+  }
+}
