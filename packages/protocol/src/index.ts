@@ -4,6 +4,9 @@
  *
  * @packageDocumentation
  */
+export { BufferPool, type BufferPoolOptions } from './buffer-pool.ts';
+export { checkExpected, type ExpectedTensor } from './check-table.ts';
+export { type CodedTensor, chooseCodec, codeTensor } from './code-tensor.ts';
 export type {
   BoundaryTiming,
   Control,
@@ -17,6 +20,25 @@ export type {
   SegmentTiming,
   Welcome,
 } from './control.ts';
+export { type EncodedFrame, type EncodeFrameOptions, encodeFrame, type FrameStart } from './encode-frame.ts';
 export { protocolErrorTable } from './errors.ts';
 export type { FrameHeader, FrameKind, TensorCodec, WireTensor } from './frame.ts';
+export {
+  type AssembledFrame,
+  FrameAssembler,
+  type FrameAssemblerOptions,
+  type FrameEvent,
+  type FrameTiming,
+  type RejectedFrame,
+} from './frame-assembler.ts';
+export type { FrameLimits } from './frame-limits.ts';
+export { encodeHeader, parseHeader } from './header-message.ts';
+export { linkErrorTable } from './link/errors.ts';
+export { LinkClient, type LinkNotice, type LinkOptions, type ResultSink } from './link/link-client.ts';
+export { frameBytes, type LinkRequest, type LinkResult, spentBehind } from './link/link-request.ts';
+export { openLink } from './link/open-link.ts';
+export type { ReplyOptions } from './link/pending-replies.ts';
+export { type SendLimits, SendQueue } from './link/send-queue.ts';
+export type { LinkCloseEvent, LinkMessageEvent, LinkSocket } from './link/socket.ts';
+export { type MessagePrefix, PREFIX_BYTES, readPrefix, relabelMessage } from './message.ts';
 export { type ControlLimits, encodeControl, parseControl } from './parse-control.ts';
