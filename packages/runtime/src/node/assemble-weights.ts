@@ -27,7 +27,7 @@ export interface AssembledWeights {
  * @throws D3Error `RUNTIME_WEIGHT_CORRUPT` when a blob's size or SHA-256 is not the manifest's
  */
 export async function assembleWeights(
-  manifest: Manifest,
+  manifest: Pick<Manifest, 'name' | 'weights'>,
   readBlob: (id: string) => Promise<Uint8Array>,
   path: string,
 ): Promise<AssembledWeights> {
