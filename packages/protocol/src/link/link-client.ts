@@ -58,6 +58,8 @@ export class LinkClient {
     this.#queue = new SendQueue(socket, options.url, options);
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('message', ({ data }) => this.#receive(data));
+    // A close follows every error; without a listener `ws` would throw.
+    socket.addEventListener('error', () => {});
     this.closed = new Promise((resolve) => {
       socket.addEventListener('close', ({ code, reason }) => {
         this.#fail(this.#closedWith(code, reason));

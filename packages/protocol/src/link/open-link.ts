@@ -32,6 +32,9 @@ export function openLink(
     const timer = setTimeout(() => giveUp(unreachable(`no connection within ${timeoutMs} ms`)), timeoutMs);
     signal?.addEventListener('abort', abort);
     socket.addEventListener('open', () => settle(() => resolve(client)));
+    socket.addEventListener('error', ({ message }) => {
+      if (message !== undefined && message !== '') settle(() => reject(unreachable(message)));
+    });
     socket.addEventListener('close', ({ code, reason }) =>
       settle(() => reject(unreachable(`closed with ${code}${reason === '' ? '' : ` (${reason})`}`))),
     );

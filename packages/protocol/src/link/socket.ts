@@ -19,7 +19,8 @@ export interface LinkSocket {
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: 'open', listener: () => void): void;
-  addEventListener(type: 'error', listener: () => void): void;
+  /** In a browser without a `message`. */
+  addEventListener(type: 'error', listener: (event: { readonly message?: string }) => void): void;
   addEventListener(type: 'message', listener: (event: LinkMessageEvent) => void): void;
   addEventListener(type: 'close', listener: (event: LinkCloseEvent) => void): void;
 }
