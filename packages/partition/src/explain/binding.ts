@@ -1,5 +1,5 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import { evaluateOn } from '../objective/evaluate.ts';
+import { Ledger } from '../objective/ledger.ts';
 import type { Explanation, Plan, Problem } from '../problem.ts';
 
 /** What limits a plan: the stage that takes longest, be it a tier or a link. */
@@ -28,7 +28,7 @@ function latencyStages(problem: Problem, { breakdown }: Plan): Stage[] {
 
 function busyStages(problem: Problem, plan: Plan, graph: PreparedGraph): Stage[] {
   const stations = problem.tiers.flatMap((_, tier) => (tier === 0 || plan.tierOf.includes(tier) ? [tier] : []));
-  const { stageMs } = evaluateOn(problem, plan.tierOf, { graph, stations });
+  const { stageMs } = new Ledger(problem, graph, plan.tierOf).over(stations);
   const hops = stations.length - 1;
   return stageMs.map((ms, stage) => {
     if (stage < stations.length) return { kind: 'tier', name: problem.tiers[stations[stage] ?? 0] ?? '', ms };

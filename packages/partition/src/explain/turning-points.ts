@@ -1,6 +1,7 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import { isPlan } from '../objective/compare-plans.ts';
-import type { Explanation, Hop, Plan, Problem } from '../problem.ts';
+import { comparePlans, isPlan } from '../objective/compare-plans.ts';
+import { evaluate } from '../objective/evaluate.ts';
+import type { Explanation, Hop, Plan, Problem, StrategyResult } from '../problem.ts';
 import { optimal } from '../strategies/optimal.ts';
 import { linkName } from './binding.ts';
 
@@ -22,10 +23,12 @@ const STEPS = 5;
  * Where the set of tiers in use would change, for each link's rate and each tier's load: the nearest value within a factor
  * of 16 either way, within 20 %. A quantity that changes nothing there is left out.
  */
-export function turningPointsOf(problem: Problem, plan: Plan, graph: PreparedGraph): TurningPoint[] {
+export function turningPointsOf(problem: Problem, plan: Plan, { graph, strategies }: Known): TurningPoint[] {
   const now = shapeOf(problem, plan);
+  const exact = problem.objective === 'latency' && problem.constraints.memoryBytes === undefined;
+  const answer = exact ? (changed: Problem) => optimal.plan(changed, graph) : bestOfKnown(strategies, graph);
   return quantitiesOf(problem).flatMap((quantity) => {
-    const points = [FURTHEST, 1 / FURTHEST].flatMap((factor) => turningPoint(quantity, { factor, now, graph }));
+    const points = [FURTHEST, 1 / FURTHEST].flatMap((factor) => turningPoint(quantity, { factor, now, answer }));
     points.sort((a, b) => Math.abs(Math.log(a.at / a.now)) - Math.abs(Math.log(b.at / b.now)));
     return points.slice(0, 1);
   });
@@ -33,11 +36,11 @@ export function turningPointsOf(problem: Problem, plan: Plan, graph: PreparedGra
 
 function turningPoint(
   quantity: Quantity,
-  { factor, now, graph }: { factor: number; now: string; graph: PreparedGraph },
+  { factor, now, answer }: { factor: number; now: string; answer: (changed: Problem) => StrategyResult },
 ): TurningPoint[] {
   const shapeAt = (exponent: number) => {
     const problem = quantity.scaled(factor ** exponent);
-    const result = optimal.plan(problem, graph);
+    const result = answer(problem);
     return isPlan(result) ? shapeOf(problem, result) : now;
   };
   let [same, other] = [0, 1];
@@ -52,6 +55,21 @@ function turningPoint(
   return [
     { quantity: quantity.name, now: quantity.now, at: quantity.now * factor ** other, unit: quantity.unit, then },
   ];
+}
+
+/** What is known of the problem as it is. */
+export interface Known {
+  readonly graph: PreparedGraph;
+  readonly strategies: Readonly<Record<string, StrategyResult>>;
+}
+
+/** Where planning anew is dear, the plans that were found compete under the changed costs. */
+function bestOfKnown(strategies: Known['strategies'], graph: PreparedGraph): (changed: Problem) => StrategyResult {
+  const plans = Object.values(strategies).filter(isPlan);
+  return (changed) =>
+    plans
+      .map((plan) => evaluate(changed, plan.tierOf, graph))
+      .reduce((best, plan) => (comparePlans(plan, best, changed.objective) < 0 ? plan : best));
 }
 
 function quantitiesOf(problem: Problem): Quantity[] {

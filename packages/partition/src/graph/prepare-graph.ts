@@ -26,6 +26,10 @@ export interface PreparedGraph {
   readonly inputs: Lists;
   /** Layer → tensors it writes. */
   readonly outputs: Lists;
+  /** Layer → its weights; the ones that layers share have one index. */
+  readonly weights: Lists;
+  /** Size of each weight. */
+  readonly weightBytes: Float64Array;
   /** Whether each layer reads a network input: 1 or 0. */
   readonly readsInput: Uint8Array;
   /** Tensors that are network outputs and that a layer writes. */
@@ -69,6 +73,7 @@ export function prepareGraph(graph: LayerGraph): PreparedGraph {
     successors: listsOf(successors),
     inputs: listsOf(inputs),
     outputs: listsOf(outputs),
+    ...weightsOf(graph),
     readsInput: Uint8Array.from(inputs, (tensors) => (tensors.some((tensor) => producerOf[tensor] === -1) ? 1 : 0)),
     networkOutputs: Int32Array.from(
       graph.tensors.flatMap((tensor, index) => (tensor.isOutput && !tensor.isInput ? [index] : [])),
@@ -85,6 +90,21 @@ export function listsOf(lists: readonly (readonly number[])[]): Lists {
     start[index + 1] = (start[index] ?? 0) + list.length;
   });
   return { start, items: Int32Array.from(lists.flat()) };
+}
+
+function weightsOf(graph: LayerGraph): Pick<PreparedGraph, 'weights' | 'weightBytes'> {
+  const shared = new Map<string, number>();
+  const bytes: number[] = [];
+  const weights = graph.layers.map((layer) => {
+    if (layer.weights === undefined) return layer.weightBytes > 0 ? [bytes.push(layer.weightBytes) - 1] : [];
+    const indices = layer.weights.map((weight) => {
+      const index = shared.get(weight.id) ?? bytes.push(weight.bytes) - 1;
+      shared.set(weight.id, index);
+      return index;
+    });
+    return [...new Set(indices)];
+  });
+  return { weights: listsOf(weights), weightBytes: Float64Array.from(bytes) };
 }
 
 function emptyOnes(lists: readonly (readonly number[])[]): Int32Array {

@@ -1,25 +1,12 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
 import { fillLabelCosts, type LabelScope } from '../labelling/label-costs.ts';
-import { type LabelModel, labelModel } from '../labelling/label-model.ts';
+import { type Labelling, labellingOf } from '../labelling/labelling.ts';
 import { labellingCost } from '../labelling/labelling-cost.ts';
-import { minCut } from '../labelling/min-cut.ts';
 import { comparePlans } from '../objective/compare-plans.ts';
 import { evaluate } from '../objective/evaluate.ts';
 import type { Plan, Problem } from '../problem.ts';
 import type { AllowedTiers } from '../verify/allowed-tiers.ts';
 import { stationSets } from './station-sets.ts';
-
-const models = new WeakMap<PreparedGraph, LabelModel>();
-
-/** The labelling of a graph, derived at its first use. */
-export function modelOf(graph: PreparedGraph): LabelModel {
-  let model = models.get(graph);
-  if (model === undefined) {
-    model = labelModel(graph);
-    models.set(graph, model);
-  }
-  return model;
-}
 
 /** Solves of forced layers, per set of stations, before a bound replaces the proof. */
 const FORCED_SOLVES = 400;
@@ -27,14 +14,20 @@ const FORCED_SOLVES = 400;
 interface Search {
   readonly problem: Problem;
   readonly graph: PreparedGraph;
-  readonly model: LabelModel;
+  readonly labelling: Labelling;
   best: Plan | null;
   boundMs: number;
 }
 
 /** The plan of least latency, exact. Memory caps are not its business. */
 export function fastestPlan(problem: Problem, graph: PreparedGraph, allowed: AllowedTiers): Plan {
-  const search: Search = { problem, graph, model: modelOf(graph), best: null, boundMs: Number.POSITIVE_INFINITY };
+  const search: Search = {
+    problem,
+    graph,
+    labelling: labellingOf(graph),
+    best: null,
+    boundMs: Number.POSITIVE_INFINITY,
+  };
   for (const tier of allowed.available) {
     if (allowed.masks.every((mask) => (mask & (1 << tier)) !== 0)) {
       offer(
@@ -68,10 +61,11 @@ interface SetScope {
 
 /** Offers the best plan that uses every tier between the first and last station; returns a lower bound of those. */
 function solveSet(search: Search, scope: SetScope): number {
-  const { problem, graph, model } = search;
+  const { problem, graph, labelling } = search;
+  const { model } = labelling;
   const { stations, masks } = scope;
   const costs = fillLabelCosts({ problem, graph, model, masks }, latencyScope(problem, stations));
-  const labels = minCut(model, costs);
+  const labels = labelling.least(costs);
   const relaxedMs = labellingCost(model, costs, labels);
   if (relaxedMs === Number.POSITIVE_INFINITY) return relaxedMs;
   const tierOf = Array.from(labels.subarray(0, graph.layerCount), (label) => stations[label] ?? 0);

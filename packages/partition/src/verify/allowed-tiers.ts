@@ -45,8 +45,12 @@ function ownMasks(problem: Problem, graph: PreparedGraph): { masks: Int32Array; 
   return { masks, reasons };
 }
 
-/** Removes tiers that a predecessor or successor rules out. Returns the first layer left without one, or null. */
-function propagate(masks: Int32Array, graph: PreparedGraph): number | null {
+/**
+ * Removes, in place, the tiers that a predecessor or successor rules out.
+ *
+ * @returns the first layer left without a tier, or null
+ */
+export function propagate(masks: Int32Array, graph: PreparedGraph): number | null {
   const { predecessors, successors } = graph;
   for (let layer = 0; layer < graph.layerCount; layer++) {
     let mask = masks[layer] ?? 0;
