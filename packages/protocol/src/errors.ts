@@ -75,6 +75,11 @@ export const protocolErrorTable = {
     status: 400,
     retryable: false,
   },
+  PROTOCOL_INFER_FAILED: {
+    message: 'The inference server refused the request: {reason}. See its log',
+    status: 502,
+    retryable: false,
+  },
 } as const;
 
 export const protocolError: ErrorFactory<typeof protocolErrorTable> = defineErrors(protocolErrorTable);

@@ -33,6 +33,15 @@ export {
 } from './frame-assembler.ts';
 export type { FrameLimits } from './frame-limits.ts';
 export { encodeHeader, parseHeader } from './header-message.ts';
+export type { InferHeaders, InferHttp, InferLimits } from './infer/infer-body.ts';
+export {
+  encodeInferRequest,
+  type InferRequest,
+  type InferRequestInit,
+  parseInferRequest,
+  type RequestedOutput,
+} from './infer/infer-request.ts';
+export { encodeInferResponse, type InferResponse, parseInferResponse } from './infer/infer-response.ts';
 export { linkErrorTable } from './link/errors.ts';
 export { LinkClient, type LinkNotice, type LinkOptions, type ResultSink } from './link/link-client.ts';
 export { frameBytes, type LinkRequest, type LinkResult, spentBehind } from './link/link-request.ts';

@@ -19,6 +19,11 @@ export class JsonField {
     return this.#value === undefined;
   }
 
+  /** What lies there, unchecked. */
+  get value(): unknown {
+    return this.#value;
+  }
+
   /** The error, not thrown, that this place does not hold what it should. */
   refuse(problem: string): Error {
     return this.#refusal(this.#place === '' ? '/' : this.#place, problem);
@@ -37,10 +42,16 @@ export class JsonField {
     return new JsonField(Object.hasOwn(object, key) ? object[key] : undefined, `${this.#place}/${key}`, this.#refusal);
   }
 
-  items(max: number): JsonField[] {
+  /** An array of at most `max` values, unchecked. */
+  array(max: number): readonly unknown[] {
     if (!Array.isArray(this.#value)) throw this.refuse('must be an array');
     if (this.#value.length > max) throw this.refuse(`has ${this.#value.length} items, more than ${max}`);
-    return this.#value.map((item, index) => new JsonField(item, `${this.#place}/${index}`, this.#refusal));
+    return this.#value;
+  }
+
+  /** The places of an array of at most `max` items. */
+  items(max: number): JsonField[] {
+    return this.array(max).map((item, index) => new JsonField(item, `${this.#place}/${index}`, this.#refusal));
   }
 
   /** An integer of 0 … `max`. */
@@ -60,6 +71,13 @@ export class JsonField {
   text(): string {
     if (typeof this.#value === 'string' && this.#value.length <= 512) return this.#value;
     throw this.refuse('must be a string of at most 512 characters');
+  }
+
+  /** True or false; `fallback` where the property is not there. */
+  flag(fallback: boolean): boolean {
+    if (this.absent) return fallback;
+    if (typeof this.#value === 'boolean') return this.#value;
+    throw this.refuse('must be true or false');
   }
 
   #object(): Readonly<Record<string, unknown>> {
