@@ -18,6 +18,11 @@ export interface SegmentSpec {
   readonly model: SegmentModel;
   readonly level: OptimizationLevel;
   readonly weights: SegmentWeights;
+  /**
+   * `false`: build only, without the warming run, for a session that is run once or whose making is timed. A backend that compiles
+   * shaders may warm all the same.
+   */
+  readonly warm?: boolean;
 }
 
 /** One run's outputs and its own time. */

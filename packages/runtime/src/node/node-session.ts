@@ -133,6 +133,7 @@ function planOf(spec: SegmentSpec, intraOpThreads: number): SessionPlan {
   return {
     model: model.bytes,
     level,
+    warm: spec.warm !== false,
     intraOpThreads,
     inputs: model.inputs.map(valueSpec),
     outputs: model.outputs.map(valueSpec),

@@ -13,6 +13,8 @@ export interface SessionPlan {
   readonly model: Uint8Array<ArrayBuffer>;
   readonly level: OptimizationLevel;
   readonly intraOpThreads: number;
+  /** Run it once on zeros before it counts as ready. */
+  readonly warm: boolean;
   readonly inputs: readonly ValueSpec[];
   readonly outputs: readonly ValueSpec[];
   /** Either a folder whose files are mapped, or blobs by external-data path. */
@@ -25,7 +27,7 @@ export interface SessionPlan {
 export interface WorkerMap {
   /** Loads the runtime and names its version. */
   start: [Record<string, never>, { readonly version: string }];
-  /** Builds a session under a key and warms it. */
+  /** Builds a session under a key, and warms it if its plan says so. */
   create: [{ readonly session: number; readonly plan: SessionPlan }, Record<string, never>];
   /** Runs a session; the inputs' buffers are transferred and come back as `spent`, to be filled again. */
   run: [

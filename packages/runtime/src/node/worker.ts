@@ -18,7 +18,7 @@ const handlers: { [K in keyof WorkerMap]: (body: WorkerMap[K][0]) => Promise<Wor
   create: async ({ session, plan }) => {
     const created = await createSession(plan);
     live.set(session, { session: created, outputs: plan.outputs });
-    await warm(created, plan);
+    if (plan.warm) await warm(created, plan);
     return {};
   },
   run: async ({ session, inputs, slowdown }) => {
