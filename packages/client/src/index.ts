@@ -1,15 +1,7 @@
 /**
- * The device tier: connect to an edge, plan, infer.
+ * The device tier: connect to an edge, plan, infer. This entry is what TypeScript and Node see; bundlers take the browser's, which
+ * has the same names.
  *
  * @packageDocumentation
  */
-export type {
-  ConnectOptions,
-  InferInput,
-  InferOptions,
-  InferResult,
-  Placement,
-  Progress,
-  Session,
-  SessionEvents,
-} from './session.ts';
+export * from './node/index.ts';

@@ -21,6 +21,8 @@ export interface ConnectOptions {
   readonly slowdown?: number;
   /** Browser only: URL of the folder with onnxruntime-web's wasm files. Default: beside the worker. */
   readonly assets?: string;
+  /** Node only: folder that keeps weights and measured profiles between runs. Default: memory. */
+  readonly cache?: string;
   readonly signal?: AbortSignal;
   /** Called with the state of everything that takes time before the session is ready. */
   readonly onProgress?: (progress: Progress) => void;

@@ -1,6 +1,6 @@
-import { isD3Error } from '@d3/errors';
 import type { ManifestWeight } from '@d3/onnx';
 import { clientError } from '../errors.ts';
+import { DownloadMeter } from './download-meter.ts';
 import type { Host } from './host.ts';
 import { readBody, sha256Hex } from './read-body.ts';
 
@@ -24,15 +24,22 @@ export type CountBytes = (bytes: number, cached: boolean) => void;
 
 const DOWNLOADS_AT_ONCE = 4;
 const ATTEMPTS = 2;
+const MAX_REFUSAL_BYTES = 1 << 16;
 
 /** Reads the files of one packed model over HTTP, through a cache of content-addressed blobs. */
 export class ModelStore {
   readonly place: ModelPlace;
   readonly #host: Host;
+  readonly #meter = new DownloadMeter();
 
   constructor(host: Host, place: ModelPlace) {
     this.#host = host;
     this.place = place;
+  }
+
+  /** Best rate that a download of some length has shown; `undefined` before there was one. */
+  get downBytesPerMs(): number | undefined {
+    return this.#meter.bytesPerMs;
   }
 
   /**
@@ -147,9 +154,13 @@ export class ModelStore {
     signal?: AbortSignal,
     count?: (bytes: number) => void,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    if (!response.ok) throw this.#unreadable(file.name, response.url, `the server answered ${response.status}`);
+    if (!response.ok) throw this.#unreadable(file.name, response.url, await refusalOf(response));
     try {
-      return await readBody(response, file.maxBytes, count);
+      const hear = this.#meter.begin();
+      return await readBody(response, file.maxBytes, (bytes) => {
+        hear(bytes);
+        count?.(bytes);
+      });
     } catch (cause) {
       signal?.throwIfAborted();
       throw this.#unreadable(file.name, response.url, cause);
@@ -157,9 +168,26 @@ export class ModelStore {
   }
 
   #unreadable(file: string, url: string, cause: unknown): Error {
-    if (isD3Error(cause)) return cause as unknown as Error;
-    const problem = cause instanceof Error ? cause.message : String(cause);
-    const details = { model: this.place.model, file, url, problem };
+    const details = { model: this.place.model, file, url, problem: problemOf(cause) };
     return clientError('CLIENT_MODEL_UNREADABLE', details, { cause });
+  }
+}
+
+/** In words; what Node's fetch knows of a failure is in the cause of its error. */
+function problemOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  return cause.cause instanceof Error ? `${cause.message}: ${cause.cause.message || cause.cause.name}` : cause.message;
+}
+
+/** What a server says of its refusal: the text of a D3 error, else the status. */
+async function refusalOf(response: Response): Promise<string> {
+  const status = `the server answered ${response.status}`;
+  try {
+    const text = new TextDecoder().decode(await readBody(response, MAX_REFUSAL_BYTES));
+    const { message, error } = JSON.parse(text) as { message?: unknown; error?: unknown };
+    const said = message ?? error;
+    return typeof said === 'string' ? `${status}: ${said}` : status;
+  } catch {
+    return status;
   }
 }

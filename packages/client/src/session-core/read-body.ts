@@ -6,6 +6,9 @@ export class BodyTooLong extends Error {
   }
 }
 
+/** What {@link readBody} tells of each chunk as it comes. */
+export type HearChunk = (bytes: number) => void;
+
 /**
  * Reads a response into memory, and stops at `maxBytes`.
  *
@@ -15,7 +18,7 @@ export class BodyTooLong extends Error {
 export async function readBody(
   response: Response,
   maxBytes: number,
-  onBytes?: (bytes: number) => void,
+  onBytes?: HearChunk,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];

@@ -1,0 +1,101 @@
+import type { Manifest } from '@d3/onnx';
+import type { PlanReport } from '@d3/partition';
+import type { LinkEstimate, TierProfile } from '@d3/profile';
+import type { Sidecar } from '@d3/runtime';
+import { clientError } from '../errors.ts';
+import type { InferInput, InferOptions, InferResult, Session, SessionEvents } from '../session.ts';
+import { EventHub } from '../session-core/event-hub.ts';
+import type { Goal } from '../session-core/plan-session.ts';
+import type { Opened, SessionMessage, SessionState } from './session-api.ts';
+import type { SessionWorker } from './start-session-worker.ts';
+
+/** How long the worker may take to close in good order before it is terminated. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/** The page's side of a session whose core lives in the session worker. */
+export class RemoteSession implements Session {
+  readonly manifest: Manifest;
+  readonly sidecar: Sidecar | undefined;
+  readonly #worker: SessionWorker;
+  readonly #hub = new EventHub();
+  #state: SessionState;
+  #lastRequest = 0;
+  #closed = false;
+
+  /** Takes over an opened worker. */
+  constructor(worker: SessionWorker, { manifest, sidecar, state }: Opened) {
+    this.manifest = manifest;
+    this.sidecar = sidecar;
+    this.#worker = worker;
+    this.#state = state;
+    worker.onMessage((message) => this.#hear(message));
+    void worker.failed.then((error) => this.#end(error.message));
+  }
+
+  get report(): PlanReport {
+    return this.#state.report;
+  }
+
+  get epoch(): number {
+    return this.#state.epoch;
+  }
+
+  get profiles(): readonly TierProfile[] {
+    return this.#state.profiles;
+  }
+
+  get links(): readonly LinkEstimate[] {
+    return this.#state.links;
+  }
+
+  async infer(input: InferInput, options: InferOptions = {}): Promise<InferResult> {
+    const { signal, ...rest } = options;
+    signal?.throwIfAborted();
+    this.#lastRequest += 1;
+    const id = this.#lastRequest;
+    const answer = this.#worker.calls.call((remote) => remote.infer(id, input, rest));
+    return signal === undefined ? await answer : await this.#cancelable(id, answer, signal);
+  }
+
+  async replan(goal: Partial<Goal>): Promise<PlanReport> {
+    this.#state = await this.#worker.calls.call((remote) => remote.replan(goal));
+    return this.#state.report;
+  }
+
+  on<E extends keyof SessionEvents>(event: E, listener: (detail: SessionEvents[E]) => void): () => void {
+    return this.#hub.on(event, listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    const inGoodOrder = this.#worker.calls.call((remote) => remote.close()).catch(() => undefined);
+    await Promise.race([inGoodOrder, new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))]);
+    this.#end('close() was called');
+  }
+
+  /** Rejects at once when aborted; the worker is told, and what it answers is dropped. */
+  #cancelable<T>(id: number, answer: Promise<T>, signal: AbortSignal): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const abort = () => {
+        reject(signal.reason);
+        this.#worker.calls.call((remote) => remote.cancel(id)).catch(() => undefined);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    });
+  }
+
+  #hear(message: SessionMessage): void {
+    if (message.type !== 'event') return;
+    this.#state = message.state;
+    if (message.event !== 'closed') this.#hub.emit(message.event, message.detail as never);
+  }
+
+  #end(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#worker.end(clientError('CLIENT_CLOSED', { reason }));
+    this.#hub.emit('closed', { reason });
+    this.#hub.clear();
+  }
+}

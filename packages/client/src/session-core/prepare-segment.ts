@@ -1,0 +1,47 @@
+import { extractSegment } from '@d3/onnx';
+import type { Backend, SegmentSession } from '@d3/runtime';
+import type { LoadedModel } from './load-model.ts';
+import type { CountBytes } from './model-store.ts';
+import { sha256Hex } from './read-body.ts';
+
+/** How the preparation of a segment goes on. */
+export interface SegmentProgress {
+  /** Told once how many bytes of weights it needs. */
+  expectBytes(bytes: number): void;
+  readonly count: CountBytes;
+  /** The weights are there. */
+  loaded(): void;
+}
+
+/** Names a segment of a model on a backend: equal names, equal segments. */
+export async function segmentId(model: LoadedModel, backend: Backend, tierOf: readonly number[]): Promise<string> {
+  const mine = tierOf.map((tier) => (tier === 0 ? '1' : '0')).join('');
+  const digest = await sha256Hex(new TextEncoder().encode(mine));
+  return `${model.manifest.hash.slice(0, 16)}/${digest.slice(0, 16)}@${backend.name}`;
+}
+
+/**
+ * Fetches the weights of the layers on tier 0, and only those, and makes and warms their session.
+ *
+ * @throws D3Error as {@link ModelStore.readWeights} and {@link Backend.prepare}; the signal's reason when aborted
+ */
+export async function prepareSegment(
+  model: LoadedModel,
+  options: {
+    readonly id: string;
+    readonly backend: Backend;
+    readonly layers: readonly number[];
+    readonly progress: SegmentProgress;
+    readonly signal: AbortSignal;
+  },
+): Promise<SegmentSession> {
+  const { id, backend, layers, progress, signal } = options;
+  const { manifest, graph } = model;
+  const segment = extractSegment({ manifest, graph, layers, locate: ({ id: blob }) => ({ path: blob, offset: 0 }) });
+  const sizes = new Map(segment.weights.map((weight) => [weight.id, weight.bytes]));
+  progress.expectBytes([...sizes.values()].reduce((sum, bytes) => sum + bytes, 0));
+  const blobs = await model.store.readWeights(segment.weights, { signal, count: progress.count });
+  progress.loaded();
+  const spec = { id, model: segment, level: manifest.level, weights: { kind: 'blobs', blobs } } as const;
+  return await backend.prepare(spec, { signal });
+}

@@ -1,0 +1,36 @@
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** Tries to connect again, at growing intervals, until it works or the session ends. */
+export class Reconnector<T> {
+  readonly #connect: (signal: AbortSignal) => Promise<T>;
+  readonly #signal: AbortSignal;
+  #running = false;
+
+  constructor(connect: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) {
+    this.#connect = connect;
+    this.#signal = signal;
+  }
+
+  /** Begins trying; does nothing while it does so already. */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#tryAfter(FIRST_PAUSE_MS);
+  }
+
+  #tryAfter(pauseMs: number): void {
+    if (this.#signal.aborted) return;
+    const stop = () => clearTimeout(timer);
+    const timer = setTimeout(async () => {
+      this.#signal.removeEventListener('abort', stop);
+      try {
+        await this.#connect(this.#signal);
+        this.#running = false;
+      } catch {
+        this.#tryAfter(Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
+      }
+    }, pauseMs);
+    this.#signal.addEventListener('abort', stop, { once: true });
+  }
+}
