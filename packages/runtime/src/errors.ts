@@ -68,6 +68,11 @@ export const runtimeErrorTable = {
     status: 400,
     retryable: false,
   },
+  RUNTIME_OUTPUT_UNFIT: {
+    message: "Output '{output}' cannot be read as its sidecar says: {reason}. Check that the sidecar is this model's",
+    status: 422,
+    retryable: false,
+  },
 } as const;
 
 export const runtimeError: ErrorFactory<typeof runtimeErrorTable> = defineErrors(runtimeErrorTable);

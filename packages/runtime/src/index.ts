@@ -13,4 +13,9 @@ export type {
 } from './backend.ts';
 export { type CalibrateOptions, type Calibration, calibrate } from './calibrate.ts';
 export { runtimeErrorTable } from './errors.ts';
+export { normalise } from './picture/normalise.ts';
+export { parseSidecar, type SidecarModel } from './picture/parse-sidecar.ts';
+export { pixelShape, pixelsOf } from './picture/pixels-of.ts';
+export { readAnswer } from './picture/read-answer.ts';
+export { toNumbers } from './picture/to-numbers.ts';
 export type { Answer, Picture, Sidecar, SidecarInput, SidecarOutput, Strokes } from './picture/types.ts';

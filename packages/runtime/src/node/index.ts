@@ -4,5 +4,6 @@
  * @packageDocumentation
  */
 export { type AssembledWeights, assembleWeights } from './assemble-weights.ts';
+export { type DecodeLimits, decodePicture } from './decode-picture.ts';
 export { inferShapes } from './infer-shapes.ts';
 export { createNodeBackend, type NodeBackendOptions } from './node-backend.ts';
