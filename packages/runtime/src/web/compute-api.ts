@@ -20,6 +20,8 @@ export interface OpenRequest {
   readonly backend: WebBackendName;
   /** Absolute URL of the folder with the runtime's files, ending in `/`. */
   readonly assets: string;
+  /** Threads that were asked for. */
+  readonly threads: number | undefined;
   /** Name of a Web Lock that the worker holds for as long as it lives. */
   readonly aliveLock: string;
 }

@@ -13,6 +13,11 @@ export interface ComputeOptions {
   readonly name: WebBackendName;
   /** URL of the folder with onnxruntime-web's files; a relative one is resolved against the page or script that calls. */
   readonly assets: string;
+  /**
+   * Threads for wasm. Default half of the cores, at most 4; always 1 on a page that is not cross-origin isolated, for there
+   * is no shared memory.
+   */
+  readonly threads?: number;
   /** A port of a compute worker that somebody else started; see {@link startComputeWorker}. Default: start one here. */
   readonly port?: MessagePort;
 }
@@ -91,7 +96,9 @@ export class ComputeLink {
     try {
       await link.#awaitStart();
       const aliveLock = `d3-compute-${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
-      const opened = await link.call((remote) => remote.open({ backend: options.name, assets, aliveLock }));
+      const opened = await link.call((remote) =>
+        remote.open({ backend: options.name, assets, aliveLock, threads: options.threads }),
+      );
       link.#watch(aliveLock);
       return { link, opened };
     } catch (error) {

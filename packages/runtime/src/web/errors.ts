@@ -16,7 +16,7 @@ export const webRuntimeErrorTable = {
   },
   RUNTIME_SCRIPT_FORBIDDEN: {
     message:
-      "The page's Content-Security-Policy forbids what the {backend} backend needs ({reason}): wasm needs script-src 'wasm-unsafe-eval', webgpu 'unsafe-eval' as well",
+      "The page's Content-Security-Policy forbids what the {backend} backend needs ({reason}): add 'wasm-unsafe-eval' to its script-src, and let script-src and worker-src name the origins of the scripts and of `assets`",
     status: 501,
     retryable: false,
   },

@@ -12,11 +12,13 @@ export class Fifo {
     return new Promise<T>((resolve, reject) => {
       const onAbort = (): void => reject(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
-      const begin = (): Promise<void> | undefined => {
+      const begin = async (): Promise<void> => {
         signal?.removeEventListener('abort', onAbort);
-        return signal?.aborted === true ? undefined : task().then(resolve, reject);
+        if (signal?.aborted === true) return;
+        await task().then(resolve, reject);
       };
-      this.#tail = this.#tail.then(begin);
+      // A task that throws, rather than rejecting, is caught here as well.
+      this.#tail = this.#tail.then(begin).catch(reject);
     });
   }
 }

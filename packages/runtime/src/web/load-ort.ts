@@ -11,29 +11,29 @@ export type OrtModule = typeof Ort;
 const IDENTITY_MODEL =
   '08073a370a100a017812017922084964656e746974791201675a0f0a0178120a0a08080112040a020801620f0a0179120a0a08080112040a0208014202100d';
 
-/** Threads beyond which wasm gains little, and a phone's slow cores hold the fast ones up. */
+/** Threads beyond which wasm gains little, and a phone's slow cores hold the fast ones up: the default's bound. */
 const MAX_THREADS = 4;
 
 /**
  * Loads the build of onnxruntime-web that a backend needs and starts it.
  *
  * One build could serve both backends, but should not: the wasm kernels of the WebGPU builds are instrumented for suspension
- * and took 1.6 to 4 times as long on the models measured, and their glue needs `unsafe-eval`. WebGPU prefers the JSPI build,
+ * and took 1.5 to 5 times as long on the models measured, and are larger. WebGPU prefers the JSPI build,
  * 10 MB smaller than the asyncify one, where the browser has JSPI.
  *
  * @throws D3Error `RUNTIME_WEBGPU_UNAVAILABLE`, `RUNTIME_ASSETS_NOT_FOUND`, `RUNTIME_SCRIPT_FORBIDDEN`, `RUNTIME_UNAVAILABLE`
  */
-export async function loadOrt({ backend, assets }: OpenRequest): Promise<OrtModule> {
+export async function loadOrt({ backend, assets, threads }: OpenRequest): Promise<OrtModule> {
   const reason = backend === 'webgpu' ? await whyNoWebGpu() : undefined;
   if (reason !== undefined) throw webRuntimeError('RUNTIME_WEBGPU_UNAVAILABLE', { reason });
   const variant = backend === 'wasm' ? '' : 'Suspending' in WebAssembly ? '.jspi' : '.asyncify';
   try {
     const ort = await importBuild(variant);
     ort.env.wasm.wasmPaths = assets;
-    ort.env.wasm.numThreads = threadCount();
+    ort.env.wasm.numThreads = threadCount(threads);
     ort.env.logLevel = 'error';
-    const session = await ort.InferenceSession.create(fromHex(IDENTITY_MODEL), { executionProviders: [backend] });
-    await session.release();
+    // Kept for as long as the worker lives: with its last session the runtime destroys the GPU device.
+    await ort.InferenceSession.create(fromHex(IDENTITY_MODEL), { executionProviders: [backend] });
     return ort;
   } catch (error) {
     throw await explain(error, { backend, assets, variant });
@@ -46,9 +46,9 @@ function importBuild(variant: string): Promise<OrtModule> {
 }
 
 /** Without cross-origin isolation there is no shared memory, hence one thread. */
-function threadCount(): number {
+function threadCount(wanted: number | undefined): number {
   if (!globalThis.crossOriginIsolated) return 1;
-  return Math.min(MAX_THREADS, Math.ceil(navigator.hardwareConcurrency / 2));
+  return wanted ?? Math.min(MAX_THREADS, Math.ceil(navigator.hardwareConcurrency / 2));
 }
 
 /** The runtime's own errors for a missing file, a page of HTML in its place or a strict CSP say little: find out. */

@@ -38,13 +38,11 @@ export interface WebBackend extends Backend {
  *
  * @throws D3Error `RUNTIME_WEBGPU_UNAVAILABLE`, `RUNTIME_ASSETS_NOT_FOUND`, `RUNTIME_SCRIPT_FORBIDDEN`,
  * `RUNTIME_WORKER_FAILED`, `RUNTIME_UNAVAILABLE`
- * @throws RangeError for a slowdown below 1
+ * @throws RangeError for a slowdown below 1, or threads that are not a whole number from 1 to 64
  */
 export async function createWebBackend(options: WebBackendOptions): Promise<WebBackend> {
   const slowdown = options.slowdown ?? 1;
-  if (!(slowdown >= 1 && Number.isFinite(slowdown))) {
-    throw new RangeError(`slowdown is ${slowdown} and must be a finite number ≥ 1`);
-  }
+  checkOptions(slowdown, options.threads ?? 1);
   const { link, opened } = await ComputeLink.open(options);
   try {
     const queue = new Fifo();
@@ -58,6 +56,15 @@ export async function createWebBackend(options: WebBackendOptions): Promise<WebB
   } catch (error) {
     link.close(`Backend ${options.name}`);
     throw error;
+  }
+}
+
+function checkOptions(slowdown: number, threads: number): void {
+  if (!(slowdown >= 1 && Number.isFinite(slowdown))) {
+    throw new RangeError(`slowdown is ${slowdown} and must be a finite number ≥ 1`);
+  }
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
+    throw new RangeError(`threads is ${threads} and must be a whole number from 1 to 64`);
   }
 }
 
