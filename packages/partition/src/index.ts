@@ -30,7 +30,10 @@ export type {
   WeightRef,
 } from './problem.ts';
 export { type Segment, type Segmentation, segmentsOf } from './segments.ts';
+export { dads } from './strategies/dads.ts';
+export { hpa, plainHpa } from './strategies/hpa.ts';
 export { strategiesFor } from './strategies/index.ts';
+export { neurosurgeon } from './strategies/neurosurgeon.ts';
 export { optimal } from './strategies/optimal.ts';
 export { singleTier } from './strategies/single-tier.ts';
 export type { Strategy } from './strategies/strategy.ts';

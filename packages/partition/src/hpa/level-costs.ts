@@ -1,0 +1,144 @@
+import type { PreparedGraph } from '../graph/prepare-graph.ts';
+import type { MergedHop } from '../objective/merge-hops.ts';
+import type { Problem } from '../problem.ts';
+import type { Levels } from './levels.ts';
+
+/** The costs of a problem level by level; independent of links, so that a change of links leaves it valid. */
+export interface LevelCosts {
+  /** `computeMs[level * tiers + tier]`; `Infinity` where some layer of the level may not lie. */
+  readonly computeMs: Float64Array;
+  /** `bytes[level * hops + hop]`: coded bytes that cross a hop when it is cut just before that level. */
+  readonly bytes: Float64Array;
+  /** Bytes of network outputs written at each level. */
+  readonly outputBytes: Float64Array;
+}
+
+/** Sums a problem's costs over levels. */
+export function levelCosts(
+  problem: Problem,
+  graph: PreparedGraph,
+  { levels, masks }: { levels: Levels; masks: Int32Array },
+): LevelCosts {
+  const tiers = problem.tiers.length;
+  const computeMs = new Float64Array(levels.count * tiers);
+  for (let layer = 0; layer < graph.layerCount; layer++) {
+    const ms = problem.layers[layer]?.computeMs ?? [];
+    const at = (levels.levelOf[layer] ?? 0) * tiers;
+    const mask = masks[layer] ?? 0;
+    for (let tier = 0; tier < tiers; tier++) {
+      const own = (mask & (1 << tier)) === 0 ? Number.POSITIVE_INFINITY : (ms[tier] ?? 0);
+      computeMs[at + tier] = (computeMs[at + tier] ?? 0) + own;
+    }
+  }
+  const outputBytes = new Float64Array(levels.count);
+  for (const tensor of graph.networkOutputs) {
+    const level = levels.writtenAt[tensor] ?? 0;
+    outputBytes[level] = (outputBytes[level] ?? 0) + (problem.tensors[tensor]?.bytes ?? 0);
+  }
+  return { computeMs, bytes: crossingBytes(problem, levels), outputBytes };
+}
+
+function crossingBytes(problem: Problem, levels: Levels): Float64Array {
+  const hops = problem.hops.length;
+  const bytes = new Float64Array((levels.count + 1) * hops);
+  for (let tensor = 0; tensor < problem.tensors.length; tensor++) {
+    const from = (levels.writtenAt[tensor] ?? 0) + 1;
+    const to = (levels.readAt[tensor] ?? 0) + 1;
+    if (to <= from) continue;
+    const coded = problem.tensors[tensor]?.codedBytes ?? [];
+    for (let hop = 0; hop < hops; hop++) {
+      bytes[from * hops + hop] = (bytes[from * hops + hop] ?? 0) + (coded[hop] ?? 0);
+      bytes[to * hops + hop] = (bytes[to * hops + hop] ?? 0) - (coded[hop] ?? 0);
+    }
+  }
+  for (let at = hops; at < bytes.length; at++) bytes[at] = (bytes[at] ?? 0) + (bytes[at - hops] ?? 0);
+  return bytes;
+}
+
+/** What the tail estimates are for: stations, and the hops between them. */
+export interface TailScope {
+  readonly stations: readonly number[];
+  readonly hops: readonly MergedHop[];
+}
+
+/**
+ * The cheapest way to finish from each level on, given its tier, if every level lies on one tier: `ms[level * stations +
+ * station]`, the level's own time included; and `next` likewise, the station where the level after it is best.
+ */
+export interface Tails {
+  readonly ms: Float64Array;
+  readonly next: Uint8Array;
+}
+
+/** Tail estimates, by dynamic programming from the last level to the first. Two rows more than levels: end and start. */
+export function tailsOf(problem: Problem, costs: LevelCosts, { stations, hops }: TailScope): Tails {
+  const tiers = problem.tiers.length;
+  const count = stations.length;
+  const levelCount = costs.outputBytes.length;
+  const ms = new Float64Array((levelCount + 1) * count);
+  const next = new Uint8Array((levelCount + 1) * count);
+  const lastFixedMs = count > 1 ? (problem.tierFixedMs[stations[count - 1] ?? 0] ?? 0) : 0;
+  for (let level = levelCount - 1; level >= 0; level--) {
+    const output = costs.outputBytes[level] ?? 0;
+    let returnMs = 0;
+    for (let station = 0; station < count; station++) {
+      const at = level * count + station;
+      next[at] = station;
+      const tier = stations[station] ?? 0;
+      if (station > 0 && output > 0) returnMs += output / (hops[station - 1]?.downBytesPerMs ?? 1);
+      ms[at] = (costs.computeMs[level * tiers + tier] ?? 0) + returnMs;
+    }
+    addNext({ ms, next, level, count }, (station) => {
+      const hop = hops[station];
+      if (hop === undefined || level + 1 === levelCount) return Number.POSITIVE_INFINITY;
+      const bytes = costs.bytes[(level + 1) * (tiers - 1) + hop.first] ?? 0;
+      return 2 * hop.delayMs + bytes / hop.upBytesPerMs + (station === count - 2 ? lastFixedMs : 0);
+    });
+  }
+  return { ms, next };
+}
+
+/** Adds to each station's time of a level the best of staying and of crossing hops after it. */
+function addNext(
+  { ms, next, level, count }: { ms: Float64Array; next: Uint8Array; level: number; count: number },
+  crossMs: (station: number) => number,
+): void {
+  let restMs = Number.POSITIVE_INFINITY;
+  let best = count - 1;
+  for (let station = count - 1; station >= 0; station--) {
+    const stayMs = ms[(level + 1) * count + station] ?? 0;
+    const leaveMs = station === count - 1 ? Number.POSITIVE_INFINITY : restMs + crossMs(station);
+    if (stayMs <= leaveMs) best = station;
+    restMs = Math.min(stayMs, leaveMs);
+    const at = level * count + station;
+    ms[at] = (ms[at] ?? 0) + restMs;
+    next[at] = best;
+  }
+}
+
+/** The station of each level, following the tails from the network's inputs. */
+export function followTails(
+  problem: Problem,
+  costs: LevelCosts,
+  { stations, hops, tails }: TailScope & { tails: Tails },
+): Uint8Array {
+  const count = stations.length;
+  const levelCount = costs.outputBytes.length;
+  let enterMs = 0;
+  let best = 0;
+  let bestMs = Number.POSITIVE_INFINITY;
+  for (let station = 0; station < count; station++) {
+    const hop = hops[station - 1];
+    if (hop !== undefined) enterMs += 2 * hop.delayMs + (costs.bytes[hop.first] ?? 0) / hop.upBytesPerMs;
+    const own = station === 0 || station === count - 1 ? (problem.tierFixedMs[stations[station] ?? 0] ?? 0) : 0;
+    const ms = (tails.ms[station] ?? 0) + enterMs + own;
+    if (ms < bestMs) [best, bestMs] = [station, ms];
+  }
+  const chosen = new Uint8Array(levelCount);
+  let station = best;
+  for (let level = 0; level < levelCount; level++) {
+    chosen[level] = station;
+    station = tails.next[level * count + station] ?? station;
+  }
+  return chosen;
+}

@@ -1,0 +1,108 @@
+import type { PreparedGraph } from '../graph/prepare-graph.ts';
+import type { MergedHop } from '../objective/merge-hops.ts';
+import type { Problem } from '../problem.ts';
+import type { Tails } from './level-costs.ts';
+import type { Levels } from './levels.ts';
+
+/** What placing layers by level needs. */
+export interface PlaceScope {
+  readonly graph: PreparedGraph;
+  readonly levels: Levels;
+  readonly masks: Int32Array;
+  readonly stations: readonly number[];
+  readonly hops: readonly MergedHop[];
+  /** Tail estimates by level or by layer. With neither the choice is plain: own time and incoming transfer only. */
+  readonly tails?: Tails;
+  readonly layerTails?: Float64Array;
+}
+
+/**
+ * HPA's greedy: level by level, each layer goes where its own time and the transfer of its inputs (and, with tails, the
+ * cheapest way to finish) add up to the least, on a tier no nearer than any it reads from. Then SIS: siblings whose inputs
+ * have meanwhile been sent on are tested again.
+ */
+export function placeByLevel(problem: Problem, scope: PlaceScope): number[] {
+  const placing = new Placing(problem, scope);
+  const { start, items } = scope.levels.layers;
+  for (let level = 0; level < scope.levels.count; level++) {
+    const siblings = items.subarray(start[level], start[level + 1]);
+    for (const layer of siblings) placing.place(layer, level);
+    if (siblings.length > 1) for (const layer of siblings) placing.place(layer, level);
+  }
+  return placing.assignment();
+}
+
+class Placing {
+  readonly #problem: Problem;
+  readonly #scope: PlaceScope;
+  /** Station of each layer. */
+  readonly #at: Uint8Array;
+  /** Furthest station that each tensor has been sent to. */
+  readonly #sent: Uint8Array;
+  #furthest = 0;
+
+  constructor(problem: Problem, scope: PlaceScope) {
+    this.#problem = problem;
+    this.#scope = scope;
+    this.#at = new Uint8Array(scope.graph.layerCount);
+    this.#sent = new Uint8Array(scope.graph.tensorCount);
+  }
+
+  assignment(): number[] {
+    return Array.from(this.#at, (station) => this.#scope.stations[station] ?? 0);
+  }
+
+  place(layer: number, level: number): void {
+    const { graph, masks, stations } = this.#scope;
+    let nearest = 0;
+    const { start, items } = graph.predecessors;
+    for (let at = start[layer] ?? 0; at < (start[layer + 1] ?? 0); at++) {
+      nearest = Math.max(nearest, this.#at[items[at] ?? 0] ?? 0);
+    }
+    let best = -1;
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (let station = nearest; station < stations.length; station++) {
+      const tier = stations[station] ?? 0;
+      if (((masks[layer] ?? 0) & (1 << tier)) === 0) continue;
+      const ms = this.#incomingMs(layer, station) + this.#onwardMs({ layer, level, station });
+      if (ms < leastMs || best < 0) [best, leastMs] = [station, ms];
+    }
+    this.#put(layer, best);
+  }
+
+  /** A layer's own time on a station, and the estimate of what follows. */
+  #onwardMs({ layer, level, station }: { layer: number; level: number; station: number }): number {
+    const { stations, tails, layerTails, levels } = this.#scope;
+    if (layerTails !== undefined) return layerTails[layer * stations.length + station] ?? 0;
+    const ownMs = this.#problem.layers[layer]?.computeMs[stations[station] ?? 0] ?? 0;
+    if (tails === undefined || level + 1 >= levels.count) return ownMs;
+    return ownMs + (tails.ms[(level + 1) * stations.length + Math.max(station, this.#furthest)] ?? 0);
+  }
+
+  #put(layer: number, station: number): void {
+    const { inputs, outputs } = this.#scope.graph;
+    this.#at[layer] = station;
+    this.#furthest = Math.max(this.#furthest, station);
+    for (let at = inputs.start[layer] ?? 0; at < (inputs.start[layer + 1] ?? 0); at++) {
+      const tensor = inputs.items[at] ?? 0;
+      this.#sent[tensor] = Math.max(this.#sent[tensor] ?? 0, station);
+    }
+    for (let at = outputs.start[layer] ?? 0; at < (outputs.start[layer + 1] ?? 0); at++) {
+      this.#sent[outputs.items[at] ?? 0] = station;
+    }
+  }
+
+  #incomingMs(layer: number, station: number): number {
+    const { graph, hops } = this.#scope;
+    let ms = 0;
+    for (let at = graph.inputs.start[layer] ?? 0; at < (graph.inputs.start[layer + 1] ?? 0); at++) {
+      const tensor = graph.inputs.items[at] ?? 0;
+      const coded = this.#problem.tensors[tensor]?.codedBytes ?? [];
+      for (let hop = this.#sent[tensor] ?? 0; hop < station; hop++) {
+        ms += (coded[hops[hop]?.first ?? 0] ?? 0) / (hops[hop]?.upBytesPerMs ?? 1);
+      }
+    }
+    for (let hop = this.#furthest; hop < station; hop++) ms += hops[hop]?.delayMs ?? 0;
+    return ms;
+  }
+}
