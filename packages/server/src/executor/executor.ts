@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { extractSegment, type SegmentModel } from '@d3/onnx';
+import type { SegmentTiming } from '@d3/protocol';
+import type { Backend, SegmentSession } from '@d3/runtime';
+import { type AssembledWeights, assembleWeights } from '@d3/runtime/node';
+import type { TensorMap } from '@d3/tensor';
+import { serverError } from '../errors.ts';
+import type { StoredModel } from '../model-store/model-folder.ts';
+import type { ModelStore } from '../model-store/model-store.ts';
+
+/** What an executor works with. It owns none of it. */
+export interface ExecutorOptions {
+  readonly tier: string;
+  readonly backend: Backend;
+  readonly store: ModelStore;
+  /** Folder for the assembled weights. */
+  readonly cache: string;
+  readonly maxQueued: number;
+}
+
+/** Layers of a model, ready to run. Shared: whoever got it releases it once. */
+export interface PreparedSegment {
+  readonly model: SegmentModel;
+  readonly layers: readonly number[];
+  readonly session: SegmentSession;
+  release(): void;
+}
+
+/** Outputs of a segment, and what it took. */
+export interface ExecutedSegment {
+  readonly outputs: TensorMap;
+  readonly timing: SegmentTiming;
+}
+
+/** Sessions that nobody uses are kept this many deep, since plans come back. */
+const KEPT_IDLE = 4;
+
+interface Shared {
+  readonly session: Promise<{ readonly model: SegmentModel; readonly session: SegmentSession }>;
+  users: number;
+}
+
+/**
+ * Prepares and runs segments of stored models: the one place where this server computes, behind socket and HTTP alike. Equal
+ * segments share a session, of whatever link they are.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #weights = new Map<string, Promise<AssembledWeights>>();
+  /** In order of last use. */
+  readonly #shared = new Map<string, Shared>();
+  #queued = 0;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /** Requests that wait or run. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /**
+   * Makes a segment ready and warm.
+   *
+   * @param layers - indices into the manifest's layers, ascending
+   * @throws D3Error what the store, `@d3/onnx` or the backend throw; nothing is kept then
+   */
+  async prepare(model: StoredModel, layers: readonly number[]): Promise<PreparedSegment> {
+    const digest = createHash('sha256').update(layers.join(',')).digest('hex').slice(0, 16);
+    const key = `${model.manifest.hash}/${digest}`;
+    const shared = this.#shared.get(key) ?? { session: this.#create(model, layers, key), users: 0 };
+    this.#shared.delete(key);
+    this.#shared.set(key, shared);
+    shared.users++;
+    try {
+      const { model: segment, session } = await shared.session;
+      let held = true;
+      const release = () => {
+        if (held) this.#release(shared);
+        held = false;
+      };
+      return { model: segment, layers, session, release };
+    } catch (error) {
+      shared.users--;
+      if (this.#shared.get(key) === shared) this.#shared.delete(key);
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a prepared segment once. An abort drops a run that waits at once, and does not wait for one that has begun.
+   *
+   * @throws D3Error `SERVER_BUSY`, what the backend throws; the signal's reason when aborted
+   */
+  async run(segment: PreparedSegment, inputs: TensorMap, signal: AbortSignal): Promise<ExecutedSegment> {
+    const { tier, backend, maxQueued } = this.#options;
+    if (this.#queued >= maxQueued) {
+      throw serverError('SERVER_BUSY', { count: this.#queued, where: 'the executor', tier, max: maxQueued });
+    }
+    signal.throwIfAborted();
+    this.#queued++;
+    const running = segment.session.run(inputs, { signal });
+    const done = () => {
+      this.#queued--;
+    };
+    running.then(done, done);
+    const { outputs, computeMs, queueMs } = await unlessAborted(running, signal);
+    const { slowdown } = backend;
+    const timing = { tier, backend: segment.session.backend, layers: segment.layers, computeMs, queueMs, slowdown };
+    return { outputs, timing };
+  }
+
+  async #create(
+    stored: StoredModel,
+    layers: readonly number[],
+    id: string,
+  ): Promise<{ readonly model: SegmentModel; readonly session: SegmentSession }> {
+    const { store, backend } = this.#options;
+    const [graph, weights] = await Promise.all([store.graph(stored), this.#weightsOf(stored)]);
+    const model = extractSegment({ manifest: stored.manifest, graph }, layers, { locate: weights.locate });
+    const { level } = stored.manifest;
+    const session = await backend.prepare({ id, model, level, weights: { kind: 'folder', path: weights.folder } });
+    return { model, session };
+  }
+
+  #weightsOf(stored: StoredModel): Promise<AssembledWeights> {
+    const { hash } = stored.manifest;
+    const known = this.#weights.get(hash);
+    if (known !== undefined) return known;
+    const assembling = this.#assemble(stored);
+    this.#weights.set(hash, assembling);
+    assembling.catch(() => this.#weights.delete(hash));
+    return assembling;
+  }
+
+  async #assemble(stored: StoredModel): Promise<AssembledWeights> {
+    const { store, cache } = this.#options;
+    const folder = join(cache, 'assembled');
+    await mkdir(folder, { recursive: true });
+    const { manifest } = stored;
+    const read = (id: string) => readFile(store.weightFile(stored, id).path);
+    return await assembleWeights(manifest, read, join(folder, `${manifest.hash}.bin`));
+  }
+
+  #release(shared: Shared): void {
+    shared.users--;
+    const idle = [...this.#shared].filter(([, candidate]) => candidate.users === 0);
+    for (const [key, candidate] of idle.slice(0, Math.max(0, idle.length - KEPT_IDLE))) {
+      this.#shared.delete(key);
+      // A session that could not be made is not there to be disposed of.
+      candidate.session.then(({ session }) => session.dispose()).catch(() => undefined);
+    }
+  }
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

@@ -1,0 +1,48 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { serverError } from '../errors.ts';
+import { isLoopback } from '../options.ts';
+import { sameToken } from '../same-token.ts';
+
+/** Who may use a server. */
+export interface Access {
+  readonly tier: string;
+  readonly token: string | undefined;
+  /** Undefined: every loopback origin. */
+  readonly allowOrigins: readonly string[] | undefined;
+}
+
+/** The link checks its token itself, in hello: a browser cannot send headers with a WebSocket. */
+export const LINK_PATH = '/d3/link';
+
+/** Whether a page of this origin may use the server. */
+export function isAllowedOrigin(origin: string, { allowOrigins }: Access): boolean {
+  if (allowOrigins !== undefined) return allowOrigins.includes('*') || allowOrigins.includes(origin);
+  return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
+}
+
+/** Refuses, before anything else happens, pages of foreign origins and requests without the token. Health is open to all. */
+export function guard(app: FastifyInstance, access: Access): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const { origin } = request.headers;
+    if (origin !== undefined && !isAllowedOrigin(origin, access)) {
+      throw serverError('SERVER_ORIGIN_REFUSED', { origin, tier: access.tier });
+    }
+    if (request.headers['access-control-request-private-network'] !== undefined) {
+      reply.header('access-control-allow-private-network', 'true');
+    }
+    if (!isOpen(request) && !sameTokenOf(request, access)) {
+      throw serverError('SERVER_TOKEN_REFUSED', { tier: access.tier, what: 'request' });
+    }
+  });
+}
+
+function isOpen({ method, url }: FastifyRequest): boolean {
+  const path = url.split('?', 1)[0] ?? '';
+  return method === 'OPTIONS' || path === LINK_PATH || path === '/v2' || path.startsWith('/v2/health/');
+}
+
+function sameTokenOf(request: FastifyRequest, { token }: Access): boolean {
+  if (token === undefined) return true;
+  const [scheme, given] = (request.headers.authorization ?? '').split(' ');
+  return scheme?.toLowerCase() === 'bearer' && sameToken(given, token);
+}

@@ -1,0 +1,66 @@
+import type { LinkEstimate, TierProfile } from '@d3/profile';
+import type { WebSocket } from 'ws';
+import { type LinkServices, LinkSession } from './link-session.ts';
+
+const HEARTBEAT_MS = 30_000;
+const GOING_AWAY = 1001;
+
+/** All links from below. A peer that does not answer a heartbeat is taken for gone. */
+export class LinkSessions {
+  readonly #services: LinkServices;
+  readonly #sessions = new Map<WebSocket, LinkSession>();
+  readonly #answered = new WeakSet<WebSocket>();
+  readonly #heartbeat: NodeJS.Timeout;
+  #onIdle: () => void = () => {};
+
+  constructor(services: LinkServices) {
+    this.#services = services;
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    this.#heartbeat.unref();
+  }
+
+  /** Links open. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes over an accepted socket. */
+  add(socket: WebSocket): void {
+    const session = new LinkSession(socket, this.#services, () => this.#onIdle());
+    this.#sessions.set(socket, session);
+    this.#answered.add(socket);
+    socket.on('pong', () => this.#answered.add(socket));
+    socket.on('close', () => this.#sessions.delete(socket));
+  }
+
+  /** Tells every peer that tiers or links changed. */
+  announce(profiles: readonly TierProfile[], links: readonly LinkEstimate[]): void {
+    for (const session of this.#sessions.values()) session.announce(profiles, links);
+  }
+
+  /**
+   * Tells every peer that the server goes away, waits until what is in flight has ended, at most `withinMs`, and closes all
+   * with 1001.
+   */
+  async drain(reason: string, withinMs: number): Promise<void> {
+    for (const session of this.#sessions.values()) session.drain(reason);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#onIdle = () => {
+        if ([...this.#sessions.values()].some(({ inFlight }) => inFlight > 0)) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#onIdle();
+    });
+    clearInterval(this.#heartbeat);
+    await Promise.all([...this.#sessions.values()].map((session) => session.close(GOING_AWAY, reason)));
+  }
+
+  #beat(): void {
+    for (const socket of this.#sessions.keys()) {
+      if (!this.#answered.delete(socket)) socket.terminate();
+      else socket.ping();
+    }
+  }
+}

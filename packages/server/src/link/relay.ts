@@ -1,0 +1,123 @@
+import {
+  encodeHeader,
+  type FrameHeader,
+  frameBytes,
+  type LinkClient,
+  type MessagePrefix,
+  PREFIX_BYTES,
+  parseHeader,
+  spentBehind,
+} from '@d3/protocol';
+
+/** What a relay needs. */
+export interface RelayOptions {
+  /** Of the request, as it came. */
+  readonly header: FrameHeader;
+  /** The link on which the epoch is ready. */
+  readonly link: Promise<LinkClient>;
+  /** Names the hop above in timings. */
+  readonly hop: string;
+  /** Sends a message of the result down. */
+  readonly sendDown: (message: Uint8Array<ArrayBuffer>) => Promise<void>;
+  /** Called once, at the end, with why it failed if it did. */
+  readonly onEnd: (error?: unknown) => void;
+}
+
+/**
+ * One request that passes through a tier without layers: each message goes on as it comes, both ways. Only the result's header
+ * is opened, to add the hop above to its timings.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #startedMs: number = performance.now();
+  readonly #announcedBytes: number;
+  #sending: Promise<unknown>;
+  #sentBytes = 0;
+  #waiting = 0;
+  #result: { readonly payloadBytes: number; received: number } | undefined;
+  #unregister: (() => void) | undefined;
+  #ended = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#announcedBytes = frameBytes(options.header);
+    this.#sending = options.link.then((link) => this.#begin(link));
+    this.#sending.catch((error: unknown) => this.end(error));
+  }
+
+  /** Messages that came and were not handed on yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Whether all of the request came. */
+  get whole(): boolean {
+    return this.#sentBytes >= this.#announcedBytes;
+  }
+
+  /** Hands the next message of the request on. Resolves when it went out, or the relay has ended. */
+  async forward(message: Uint8Array<ArrayBuffer>, prefix: MessagePrefix): Promise<void> {
+    if (prefix.part === 'payload') this.#sentBytes += message.byteLength - PREFIX_BYTES;
+    if (this.#sentBytes > this.#announcedBytes) {
+      return this.end(new RangeError(`${this.#sentBytes} bytes came where ${this.#announcedBytes} were announced`));
+    }
+    this.#waiting++;
+    const { link, header } = this.#options;
+    const sent = this.#sending.then(async () => {
+      if (!this.#ended) await (await link).forward(header.request, message);
+    });
+    this.#sending = sent;
+    await sent.catch((error: unknown) => this.end(error));
+    this.#waiting--;
+  }
+
+  /** Stops the request behind, and everything here. */
+  cancel(): void {
+    if (this.#ended) return;
+    void this.#options.link.then((link) => link.cancel(this.#options.header.request)).catch(() => undefined);
+    this.end();
+  }
+
+  /** Ends it; only the first call counts. */
+  end(error?: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#unregister?.();
+    this.#options.onEnd(error);
+  }
+
+  #begin(link: LinkClient): void {
+    if (this.#ended) return;
+    this.#unregister = link.relay(this.#options.header.request, {
+      message: (message, prefix) => void this.#returnDown(message, prefix).catch((error: unknown) => this.end(error)),
+      failed: (error) => this.end(error),
+    });
+  }
+
+  async #returnDown(message: Uint8Array<ArrayBuffer>, prefix: MessagePrefix): Promise<void> {
+    if (prefix.part === 'header') {
+      const header = parseHeader(message);
+      this.#result = { payloadBytes: frameBytes(header), received: 0 };
+      const sent = this.#options.sendDown(
+        encodeHeader({ ...header, hops: [this.#hopOf(header), ...(header.hops ?? [])] }),
+      );
+      this.#endIfWhole();
+      return await sent;
+    }
+    if (this.#result === undefined) throw new TypeError('A payload came before its header');
+    this.#result.received += message.byteLength - PREFIX_BYTES;
+    const sent = this.#options.sendDown(message);
+    this.#endIfWhole();
+    await sent;
+  }
+
+  #endIfWhole(): void {
+    const result = this.#result;
+    if (result !== undefined && result.received >= result.payloadBytes) this.end();
+  }
+
+  #hopOf(result: FrameHeader): { hop: string; bytesUp: number; bytesDown: number; ms: number } {
+    const ms = Math.max(0, performance.now() - this.#startedMs - spentBehind(result));
+    return { hop: this.#options.hop, bytesUp: this.#announcedBytes, bytesDown: frameBytes(result), ms };
+  }
+}

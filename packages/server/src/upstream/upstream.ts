@@ -1,0 +1,174 @@
+import type { LinkEstimate } from '@d3/profile';
+import type { Hello, LinkClient, LinkNotice, Welcome } from '@d3/protocol';
+import type { FastifyBaseLogger } from 'fastify';
+import type { UpstreamAddress } from '../options.ts';
+import { connectLink } from './connect-link.ts';
+import { measureLink } from './measure-link.ts';
+
+/** What an upstream needs. */
+export interface UpstreamOptions {
+  readonly address: UpstreamAddress;
+  /** How this server introduces itself. */
+  readonly hello: Hello;
+  readonly log: FastifyBaseLogger;
+  /** Called whenever the upstream came, went, or is no longer as it was announced. */
+  readonly onChange: () => void;
+}
+
+/** What is known of an upstream that is there. */
+export interface UpstreamState {
+  readonly welcome: Welcome;
+  readonly link: LinkEstimate;
+}
+
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 10_000;
+const CHECK_EVERY_MS = 5_000;
+const ANSWER_WITHIN_MS = 5_000;
+/** A rate or a delay that moved by more than this factor, either way, is announced. */
+const BAND = 1.5;
+/** Differences of delay below it are noise. */
+const DELAY_NOISE_MS = 1;
+
+/**
+ * Watches the next tier: one link of its own, opened when the server starts and again, with growing pauses, whenever it is lost. It
+ * measures the link, and opens further links, greeted and ready, for those who have work for the next tier.
+ */
+export class Upstream {
+  readonly url: string;
+  readonly #options: UpstreamOptions;
+  readonly #links = new Set<LinkClient>();
+  readonly #stopped = new AbortController();
+  readonly #settled: Promise<void>;
+  #state: UpstreamState | undefined;
+
+  /** Starts watching. */
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+    this.url = options.address.link;
+    this.#settled = new Promise((resolve) => void this.#watch(resolve));
+  }
+
+  /** What is known now; undefined while the upstream is away. */
+  get state(): UpstreamState | undefined {
+    return this.#state;
+  }
+
+  /** {@link state} once the first attempt to reach it has ended, one way or the other. */
+  async firstState(): Promise<UpstreamState | undefined> {
+    await this.#settled;
+    return this.#state;
+  }
+
+  /**
+   * A new link to the upstream, greeted. The caller closes it.
+   *
+   * @throws D3Error `PROTOCOL_LINK_UNREACHABLE`, `PROTOCOL_LINK_TIMEOUT`, or what the upstream answers to hello
+   */
+  async open(onNotice: (notice: LinkNotice) => void = () => {}): Promise<LinkClient> {
+    return (await this.#connect(onNotice)).link;
+  }
+
+  /** Stops watching and closes every link. */
+  close(): void {
+    this.#stopped.abort();
+    for (const link of this.#links) link.close();
+  }
+
+  async #connect(onNotice: (notice: LinkNotice) => void): Promise<{ link: LinkClient; welcome: Welcome }> {
+    const { hello } = this.#options;
+    const options = { url: this.url, hop: `${hello.tier}-upstream`, onNotice };
+    const link = await connectLink(options, { timeoutMs: ANSWER_WITHIN_MS, signal: this.#stopped.signal });
+    this.#links.add(link);
+    void link.closed.then(() => this.#links.delete(link));
+    try {
+      return { link, welcome: await link.ask('hello', hello, { timeoutMs: ANSWER_WITHIN_MS }) };
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  }
+
+  async #watch(settled: () => void): Promise<void> {
+    let pauseMs = FIRST_RETRY_MS;
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#attend(() => {
+          pauseMs = FIRST_RETRY_MS;
+          settled();
+        });
+      } catch (error) {
+        this.#options.log.warn({ upstream: this.url, err: error }, 'upstream is away');
+      }
+      this.#lose();
+      settled();
+      await this.#pause(pauseMs * (0.5 + Math.random()));
+      pauseMs = Math.min(LONGEST_RETRY_MS, pauseMs * 2);
+    }
+  }
+
+  /** One connection's life. Ends by throwing. */
+  async #attend(reached: () => void): Promise<void> {
+    const { link, welcome } = await this.#connect((notice) => this.#heed(notice));
+    try {
+      this.#state = { welcome, link: await measureLink(link, ANSWER_WITHIN_MS) };
+      reached();
+      this.#options.onChange();
+      this.#options.log.info({ upstream: this.url, link: this.#state.link }, 'upstream is there');
+      for (;;) {
+        const closed = await Promise.race([link.closed, this.#pause(CHECK_EVERY_MS)]);
+        if (closed !== undefined) throw new Error(`closed with ${closed.code} ${closed.reason}`);
+        this.#stopped.signal.throwIfAborted();
+        this.#update(await measureLink(link, ANSWER_WITHIN_MS));
+      }
+    } finally {
+      link.close();
+    }
+  }
+
+  #update(link: LinkEstimate): void {
+    const state = this.#state;
+    if (state === undefined || !leftBand(state.link, link)) return;
+    this.#state = { ...state, link };
+    this.#options.onChange();
+  }
+
+  #heed({ type, notice }: LinkNotice): void {
+    const state = this.#state;
+    if (type === 'draining') this.#lose();
+    if (type !== 'status' || state === undefined) return;
+    const tiers = state.welcome.tiers.map((tier) => {
+      const profile = notice.profiles.find((candidate) => candidate.tier === tier.profile.tier);
+      return profile === undefined ? tier : { ...tier, profile };
+    });
+    this.#state = { ...state, welcome: { ...state.welcome, tiers, links: notice.links } };
+    this.#options.onChange();
+  }
+
+  #lose(): void {
+    if (this.#state === undefined) return;
+    this.#state = undefined;
+    this.#options.onChange();
+  }
+
+  /** Sleeps; wakes at once when stopped. */
+  #pause(ms: number): Promise<undefined> {
+    const { signal } = this.#stopped;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve(undefined);
+      const wake = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        resolve(undefined);
+      };
+      const timer = setTimeout(wake, ms);
+      signal.addEventListener('abort', wake);
+    });
+  }
+}
+
+function leftBand(before: LinkEstimate, now: LinkEstimate): boolean {
+  const moved = (from: number, to: number) => to > from * BAND || to < from / BAND;
+  const delayMoved = Math.abs(now.delayMs - before.delayMs) > DELAY_NOISE_MS && moved(before.delayMs, now.delayMs);
+  return delayMoved || moved(before.upBytesPerMs, now.upBytesPerMs);
+}
