@@ -14,6 +14,9 @@ export {
   type ValueSpec,
 } from './build/build-model.ts';
 export { onnxErrorTable } from './errors.ts';
+export { exportSegment } from './extract/export-segment.ts';
+export { extractSegment, type LocateOptions, type SegmentSource } from './extract/extract-segment.ts';
+export { type SegmentBoundary, segmentBoundary } from './extract/segment-boundary.ts';
 export type {
   InferredValue,
   Manifest,
@@ -27,11 +30,14 @@ export type {
   SpatialGeometry,
   WeightLocation,
 } from './manifest.ts';
+export { encodeManifest } from './pack/encode-manifest.ts';
+export { modelNameOf, type PackOptions, type PackProgress, packModel } from './pack/pack-model.ts';
 export { elementTypeOf, isOnnxElementType, type OnnxElementType } from './proto/element-codes.ts';
 export type {
   Bytes,
   ExternalLocation,
   OnnxAttribute,
+  OnnxAttributeValues,
   OnnxDimension,
   OnnxGraph,
   OnnxModel,
@@ -43,3 +49,4 @@ export type {
 export { externalPaths, OLDEST_OPSET, type ReadOptions, readModel } from './proto/read-model.ts';
 export type { ExternalFiles } from './proto/read-tensor.ts';
 export { writeModel } from './proto/write-model.ts';
+export type { DimensionSizes } from './shapes/fix-dimensions.ts';

@@ -102,6 +102,6 @@ export interface SegmentModel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly inputs: readonly ManifestTensor[];
   readonly outputs: readonly ManifestTensor[];
-  /** The external weights it reads, each once. */
+  /** The external weights it reads, each initializer once; equal ones share an `id`, so a loader looks at distinct ids. */
   readonly weights: readonly ManifestWeight[];
 }

@@ -25,21 +25,30 @@ export interface OnnxTensor {
   readonly strings?: readonly Bytes[];
 }
 
-/** A node's attribute. Integers are exact (`bigint`): slices run to 2⁶³ − 1. */
-export type OnnxAttribute = { readonly name: string } & (
-  | { readonly kind: 'float'; readonly value: number }
-  | { readonly kind: 'int'; readonly value: bigint }
-  | { readonly kind: 'string'; readonly value: Bytes }
-  | { readonly kind: 'tensor'; readonly value: OnnxTensor }
-  | { readonly kind: 'graph'; readonly value: OnnxGraph }
-  | { readonly kind: 'floats'; readonly value: readonly number[] }
-  | { readonly kind: 'ints'; readonly value: readonly bigint[] }
-  | { readonly kind: 'strings'; readonly value: readonly Bytes[] }
-  | { readonly kind: 'tensors'; readonly value: readonly OnnxTensor[] }
-  | { readonly kind: 'graphs'; readonly value: readonly OnnxGraph[] }
+/** What an attribute of each kind holds. Integers are exact (`bigint`): slices run to 2⁶³ − 1. */
+export interface OnnxAttributeValues {
+  readonly float: number;
+  readonly int: bigint;
+  readonly string: Bytes;
+  readonly tensor: OnnxTensor;
+  readonly graph: OnnxGraph;
+  readonly floats: readonly number[];
+  readonly ints: readonly bigint[];
+  readonly strings: readonly Bytes[];
+  readonly tensors: readonly OnnxTensor[];
+  readonly graphs: readonly OnnxGraph[];
   /** A kind that D3 never looks into (types, sparse tensors), as the file has it. */
-  | { readonly kind: 'opaque'; readonly value: Bytes }
-);
+  readonly opaque: Bytes;
+}
+
+/** A node's attribute. */
+export type OnnxAttribute = {
+  readonly [Kind in keyof OnnxAttributeValues]: {
+    readonly name: string;
+    readonly kind: Kind;
+    readonly value: OnnxAttributeValues[Kind];
+  };
+}[keyof OnnxAttributeValues];
 
 /** One operator of a graph. An empty name among inputs or outputs means an optional one left out. */
 export interface OnnxNode {
