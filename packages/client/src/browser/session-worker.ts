@@ -1,4 +1,3 @@
-/// <reference lib="webworker" />
 // The session worker: socket, planner, timers. Everything that computes is in the compute worker that the backend starts.
 import { outcomeOf } from '@d3/runtime/web';
 import { expose } from 'comlink';

@@ -32,19 +32,10 @@ export async function connectSession(host: Host, options: ConnectOptions): Promi
   let session: CoreSession | undefined;
   try {
     await device.use(model.manifest.totalFlops);
-    const { address } = checked;
-    const connectEdge =
-      address && ((until: AbortSignal | undefined) => openUplink(host, checked, { model, device, signal: until }));
-    uplink = await connectEdge?.(signal);
-    const { objective = 'latency', constraints = {} } = options;
-    session = new CoreSession({
-      model,
-      device,
-      goal: { objective, constraints },
-      connectEdge,
-      uplink,
-      edge: options.edge,
-    });
+    const connectEdge = (until: AbortSignal | undefined) => openUplink(host, checked, { model, device, signal: until });
+    uplink = checked.address && (await connectEdge(signal));
+    const { objective = 'latency', constraints = {}, edge } = options;
+    session = new CoreSession({ model, device, goal: { objective, constraints }, edge, connectEdge, uplink });
     await session.start(bar, signal);
     return session;
   } catch (error) {

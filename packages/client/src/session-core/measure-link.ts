@@ -5,8 +5,8 @@ const PINGS = 5;
 /** Lengths of the transfers that are timed, growing until one takes long enough to tell. */
 const PROBE_BYTES = [1 << 14, 1 << 16, 1 << 17] as const;
 const LONG_ENOUGH_MS = 50;
-/** What cannot be told from zero on a timer. */
-const SHORTEST_MS = 0.1;
+/** 1 Gbit/s: faster links count as this fast, for so short a transfer cannot tell them apart. */
+const FASTEST_BYTES_PER_MS = 125_000;
 
 /**
  * Measures a fresh link: the delay as half of the smallest of a few round trips, the rate upwards by a first transfer.
@@ -26,9 +26,10 @@ export async function measureLink(
   for (const bytes of PROBE_BYTES) {
     const sentMs = performance.now();
     await link.ask('ping', { sentMs, padding: '.'.repeat(bytes) }, reply);
-    const transferMs = Math.max(SHORTEST_MS, performance.now() - sentMs - roundTripMs);
-    upBytesPerMs = bytes / transferMs;
+    const transferMs = performance.now() - sentMs - roundTripMs;
+    upBytesPerMs = bytes / Math.max(transferMs, bytes / FASTEST_BYTES_PER_MS);
     if (transferMs >= LONG_ENOUGH_MS) break;
   }
-  return { upBytesPerMs, downBytesPerMs: options.downBytesPerMs ?? upBytesPerMs, delayMs: roundTripMs / 2 };
+  const downBytesPerMs = Math.min(FASTEST_BYTES_PER_MS, options.downBytesPerMs ?? upBytesPerMs);
+  return { upBytesPerMs, downBytesPerMs, delayMs: roundTripMs / 2 };
 }

@@ -37,7 +37,8 @@ export async function prepareSegment(
 ): Promise<SegmentSession> {
   const { id, backend, layers, progress, signal } = options;
   const { manifest, graph } = model;
-  const segment = extractSegment({ manifest, graph, layers, locate: ({ id: blob }) => ({ path: blob, offset: 0 }) });
+  const locate = (weight: { readonly id: string }) => ({ path: weight.id, offset: 0 });
+  const segment = extractSegment({ manifest, graph }, layers, { locate });
   const sizes = new Map(segment.weights.map((weight) => [weight.id, weight.bytes]));
   progress.expectBytes([...sizes.values()].reduce((sum, bytes) => sum + bytes, 0));
   const blobs = await model.store.readWeights(segment.weights, { signal, count: progress.count });

@@ -2,12 +2,12 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
 /** Tries to connect again, at growing intervals, until it works or the session ends. */
-export class Reconnector<T> {
-  readonly #connect: (signal: AbortSignal) => Promise<T>;
+export class Reconnector {
+  readonly #connect: (signal: AbortSignal) => Promise<void>;
   readonly #signal: AbortSignal;
   #running = false;
 
-  constructor(connect: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) {
+  constructor(connect: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) {
     this.#connect = connect;
     this.#signal = signal;
   }
