@@ -127,7 +127,15 @@ export function checkForm(value: unknown): RawSidecar | FormProblem {
 }
 
 function problemOf(schema: TSchema, value: unknown, place: string): FormProblem {
-  const first = Errors(schema, value)[0];
-  const reason = first?.message === 'schema is false' ? 'is not a known property' : (first?.message ?? 'is not valid');
-  return { place: `${place}${first?.instancePath ?? ''}` || '/', reason };
+  const errors = Errors(schema, value);
+  const first = errors[0];
+  const here = errors.filter((error) => error.instancePath === first?.instancePath);
+  const choices = here.flatMap((error) => (error.keyword === 'const' ? [String(error.params.allowedValue)] : []));
+  return { place: `${place}${first?.instancePath ?? ''}` || '/', reason: reasonOf(first?.message, choices) };
+}
+
+function reasonOf(message: string | undefined, choices: readonly string[]): string {
+  if (choices.length > 0) return `must be ${choices.join(' or ')}`;
+  if (message === 'schema is false') return 'is not a known property';
+  return message ?? 'is not valid';
 }
