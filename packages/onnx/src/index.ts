@@ -32,6 +32,7 @@ export type {
 } from './manifest.ts';
 export { encodeManifest } from './pack/encode-manifest.ts';
 export { modelNameOf, type PackOptions, type PackProgress, packModel } from './pack/pack-model.ts';
+export { MAX_MANIFEST_BYTES, parseManifest } from './pack/parse-manifest.ts';
 export { elementTypeOf, isOnnxElementType, type OnnxElementType } from './proto/element-codes.ts';
 export type {
   Bytes,
@@ -47,6 +48,7 @@ export type {
   OperatorSet,
 } from './proto/model.ts';
 export { externalPaths, OLDEST_OPSET, type ReadOptions, readModel } from './proto/read-model.ts';
-export type { ExternalFiles } from './proto/read-tensor.ts';
+export { type ExternalFiles, readTensor } from './proto/read-tensor.ts';
 export { writeModel } from './proto/write-model.ts';
+export { randomizeWeights } from './randomize/randomize-weights.ts';
 export type { DimensionSizes } from './shapes/fix-dimensions.ts';

@@ -1,0 +1,85 @@
+import { onnxError } from '../errors.ts';
+import { intAttribute, tensorAttribute } from '../fold/attributes.ts';
+import { countOf, floatsOf, floatTensor, intsOf } from '../fold/constant-data.ts';
+import type { Bytes, OnnxGraph, OnnxNode, OnnxTensor } from '../proto/model.ts';
+import { type ReadOptions, readModel } from '../proto/read-model.ts';
+import { writeModel } from '../proto/write-model.ts';
+import { heValues } from './he-values.ts';
+
+const MAX_FILE_BYTES = 2 ** 31 - 1;
+
+/** A weight to fill: which dimensions it has, and how many values are summed with it. */
+interface Target {
+  readonly shape: readonly number[];
+  readonly fanIn: number;
+}
+
+/**
+ * Gives the constant-filled weights of a model seeded He values, in a new file: for graphs that are published without real weights
+ * (filled by ConstantOfShape or with one value), whose output would be the same whatever goes in. Only weights of Conv,
+ * ConvTranspose, Gemm and MatMul change; a model without constant-filled ones comes back with the same values.
+ *
+ * @param seed - any 32-bit integer; equal seeds give equal bytes on every machine
+ * @throws D3Error as `readModel`, and `ONNX_TOO_LARGE` when the weights do not fit a file
+ */
+export function randomizeWeights(bytes: Bytes, seed: number, options: ReadOptions = {}): Bytes {
+  const model = readModel(bytes, options);
+  const targets = findTargets(model.graph);
+  const total = [...targets.values()].reduce((sum, target) => sum + 4 * countOf(target.shape), bytes.byteLength);
+  if (total > MAX_FILE_BYTES) {
+    throw onnxError('ONNX_TOO_LARGE', { limit: MAX_FILE_BYTES, bytes: total, what: 'the model with random weights' });
+  }
+  const filled = [...targets].map(([name, { shape, fanIn }], index) =>
+    floatTensor(
+      name,
+      shape,
+      heValues(countOf(shape), fanIn, Math.imul(seed, 0x9e3779b1) + Math.imul(index, 0x85ebca6b)),
+    ),
+  );
+  const initializers = model.graph.initializers.filter((tensor) => !targets.has(tensor.name));
+  const nodes = model.graph.nodes.filter((node) => !targets.has(node.outputs[0] ?? ''));
+  return writeModel({ ...model, graph: { ...model.graph, nodes, initializers: [...initializers, ...filled] } });
+}
+
+function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
+  const initializers = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const makers = new Map(graph.nodes.map((node) => [node.outputs[0] ?? '', node]));
+  const targets = new Map<string, Target>();
+  for (const node of graph.nodes) {
+    for (const name of weightInputs(node)) {
+      const shape = constantFilledShape(name, makers, initializers);
+      if (shape !== undefined && shape.length >= 2) targets.set(name, { shape, fanIn: fanInOf(node, shape) });
+    }
+  }
+  return targets;
+}
+
+function weightInputs(node: OnnxNode): readonly string[] {
+  if (node.domain !== '') return [];
+  if (node.op === 'MatMul') return node.inputs;
+  return ['Conv', 'ConvTranspose', 'Gemm'].includes(node.op) ? node.inputs.slice(1, 2) : [];
+}
+
+function fanInOf(node: OnnxNode, shape: readonly number[]): number {
+  if (node.op === 'Conv') return countOf(shape.slice(1));
+  if (node.op === 'ConvTranspose') return countOf(shape) / (shape[1] ?? 1);
+  const transposed = node.op === 'Gemm' && intAttribute(node, 'transB', 0) !== 0;
+  return shape.at(transposed ? -1 : -2) ?? 1;
+}
+
+/** The shape of a float constant that holds one value throughout; undefined for anything else. */
+function constantFilledShape(
+  name: string,
+  makers: ReadonlyMap<string, OnnxNode>,
+  initializers: ReadonlyMap<string, OnnxTensor>,
+): readonly number[] | undefined {
+  const tensor = initializers.get(name);
+  const values = floatsOf(tensor);
+  if (tensor !== undefined && values !== undefined) {
+    return values.length > 1 && values.every((value) => value === values[0]) ? tensor.shape : undefined;
+  }
+  const maker = makers.get(name);
+  if (maker?.op !== 'ConstantOfShape' || (tensorAttribute(maker, 'value')?.type ?? 'float32') !== 'float32')
+    return undefined;
+  return intsOf(initializers.get(maker.inputs[0] ?? ''));
+}
