@@ -7,4 +7,6 @@ export { serverErrorTable } from './errors.ts';
 export type { ModelListing, TensorListing } from './model-store/model-listing.ts';
 export { isLoopback, type ServerLimits, type ServerOptions } from './options.ts';
 export { type D3Decoration, d3Server } from './plugin.ts';
-export { type RunningServer, type ServeOptions, serve } from './serve.ts';
+export { type ConfigSources, readServerConfig } from './read-server-config.ts';
+export { runServer } from './run-server.ts';
+export { type ServeOptions, type Server, serve } from './serve.ts';

@@ -98,7 +98,7 @@ export function parseUpstream(address: string): UpstreamAddress {
   if (!URL.canParse(address)) throw invalid('upstream', `'${address}'`, wanted);
   const { protocol, host } = new URL(address);
   if (!/^(ws|http)s?:$/.test(protocol)) throw invalid('upstream', `'${address}'`, wanted);
-  const secure = protocol.endsWith('s:') ? 's' : '';
+  const secure = protocol === 'wss:' || protocol === 'https:' ? 's' : '';
   return { http: `http${secure}://${host}`, link: `ws${secure}://${host}/d3/link` };
 }
 

@@ -18,11 +18,11 @@ export interface ServeOptions extends ServerOptions {
 }
 
 /** A running server. */
-export interface RunningServer {
-  /** Of its link, e.g. `ws://127.0.0.1:7001/d3/link`. */
+export interface Server {
+  /** Address of its link, e.g. `ws://127.0.0.1:7001/d3/link`. */
+  readonly link: string;
+  /** Address of everything else, e.g. `http://127.0.0.1:7001`. */
   readonly url: string;
-  /** Of everything else, e.g. `http://127.0.0.1:7001`. */
-  readonly httpUrl: string;
   readonly port: number;
   readonly app: FastifyInstance;
   /** Drains: takes nothing new, finishes what is in flight, closes every link and stops. Calling it again changes nothing. */
@@ -34,7 +34,7 @@ export interface RunningServer {
  *
  * @throws D3Error `SERVER_OPTION_INVALID`, `SERVER_TOKEN_REQUIRED`, `SERVER_LISTEN_FAILED`, `RUNTIME_UNAVAILABLE`; nothing runs then
  */
-export async function serve(options: ServeOptions): Promise<RunningServer> {
+export async function serve(options: ServeOptions): Promise<Server> {
   checkOptions(options);
   await mkdir(options.cache, { recursive: true });
   const { host = '127.0.0.1', tls, logger = false } = options;
@@ -52,8 +52,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const secure = tls === undefined ? '' : 's';
   let closing: Promise<void> | undefined;
   return {
-    url: `ws${secure}://${authority}/d3/link`,
-    httpUrl: `http${secure}://${authority}`,
+    link: `ws${secure}://${authority}/d3/link`,
+    url: `http${secure}://${authority}`,
     port,
     app,
     close: (reason = 'the server stops') => {

@@ -85,10 +85,10 @@ class Download {
   }
 
   async manifest(file: string): Promise<Manifest> {
-    const text = await readText(await this.#get('manifest.json'), MAX_MANIFEST_BYTES);
-    const manifest = parseManifest(text);
+    const bytes = await readBytes(await this.#get('manifest.json'), MAX_MANIFEST_BYTES);
+    const manifest = parseManifest(bytes);
     if (manifest.hash !== this.#hash) throw this.#corrupt('manifest.json', this.#hash, manifest.hash);
-    await writeFile(file, text);
+    await writeFile(file, bytes);
     return manifest;
   }
 
@@ -98,7 +98,7 @@ class Download {
       await response.body?.cancel();
       return;
     }
-    await writeFile(file, await readText(response, MAX_SIDECAR_BYTES));
+    await writeFile(file, await readBytes(response, MAX_SIDECAR_BYTES));
   }
 
   async blob(name: string, file: string, wanted: { sha256: string; maxBytes: number }): Promise<void> {
@@ -145,12 +145,12 @@ export async function get(
   return response;
 }
 
-/** The text of an answer, at most `maxBytes` long. */
-export async function readText(response: Response, maxBytes: number): Promise<string> {
-  if (response.body === null) return '';
+/** The body of an answer, at most `maxBytes` long. */
+export async function readBytes(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (response.body === null) return new Uint8Array();
   const chunks: Buffer[] = [];
   for await (const chunk of Readable.fromWeb(response.body).pipe(limitBytes(maxBytes))) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  return new Uint8Array(Buffer.concat(chunks));
 }
 
 function limitBytes(maxBytes: number): Transform {

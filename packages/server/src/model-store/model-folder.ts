@@ -60,7 +60,7 @@ export class ModelFolder {
     const entry = { stamp, modifiedMs: found.mtimeMs };
     try {
       if (found.size > MAX_MANIFEST_BYTES) throw new RangeError(`manifest.json has ${found.size} bytes`);
-      const manifest = parseManifest(await readFile(file, 'utf8'));
+      const manifest = parseManifest(new Uint8Array(await readFile(file)));
       return { ...entry, model: { manifest, folder, hasSidecar: sidecar !== undefined } };
     } catch (reason) {
       this.#onSkip(folder, reason);

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Check } from 'typebox/value';
-import { fetchFailed, get, type ModelSource, readText } from './fetch-model.ts';
+import { fetchFailed, get, type ModelSource, readBytes } from './fetch-model.ts';
 import type { StoredModel } from './model-folder.ts';
 
 const tensor = Type.Object({
@@ -69,7 +69,7 @@ export function summaryOf({ manifest, hasSidecar }: StoredModel): ModelListing {
 export async function fetchListing(source: ModelSource): Promise<readonly ModelListing[]> {
   try {
     const response = await get(source, '/d3/models', { timeoutMs: LISTING_WITHIN_MS });
-    const body: unknown = JSON.parse(await readText(response, MAX_LISTING_BYTES));
+    const body: unknown = JSON.parse(Buffer.from(await readBytes(response, MAX_LISTING_BYTES)).toString('utf8'));
     const models = (body as { models?: unknown } | null)?.models;
     return Array.isArray(models) ? models.filter(isListing) : [];
   } catch (cause) {

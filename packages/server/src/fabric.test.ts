@@ -1,0 +1,200 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Manifest } from '@d3/onnx';
+import type { LinkClient, Proposal } from '@d3/protocol';
+import type { Backend } from '@d3/runtime';
+import { createNodeBackend } from '@d3/runtime/node';
+import type { TensorMap } from '@d3/tensor';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { greet, inferAsDevice, prepareLayers } from './testing/device.ts';
+import { cutAt, packInto, ROOT, randomInputs, SKETCH, thirdParty } from './testing/models.ts';
+
+const TIERS = ['device', 'edge', 'cloud'];
+
+/** A server process; `link` is its address. */
+interface TierProcess {
+  readonly link: string;
+  readonly process: ChildProcess;
+}
+
+async function startTier(tier: 'edge' | 'cloud', args: readonly string[]): Promise<TierProcess> {
+  const file = join(ROOT, 'apps', tier, 'dist', 'server.js');
+  const process_ = spawn(process.execPath, [file, '--port', '0', '--log-level', 'error', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const link = await new Promise<string>((resolve, reject) => {
+    process_.once('exit', (code) => reject(new Error(`the ${tier} ended with ${code} before it listened`)));
+    createInterface({ input: process_.stdout }).on('line', (line) => {
+      const address = /wss?:\/\/\S+\/d3\/link/.exec(line)?.[0];
+      if (address !== undefined) resolve(address);
+    });
+  });
+  return { link, process: process_ };
+}
+
+async function stop({ process: child }: TierProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  child.kill(signal);
+  return await ended;
+}
+
+describe('an edge and a cloud, as processes', () => {
+  let folder: string;
+  let cloud: TierProcess;
+  let edge: TierProcess;
+  let device: Backend;
+  let link: LinkClient;
+  let nextEpoch = 1;
+  const manifests = new Map<string, Manifest>();
+  const models = [SKETCH, thirdParty('squeezenet1.1_fp32.onnx')].filter((path) => path !== undefined);
+  const folders = () => ({ cloudModels: join(folder, 'models'), edgeCache: join(folder, 'edge') });
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'd3-fabric-'));
+    for (const path of models) {
+      const manifest = await packInto(folders().cloudModels, path);
+      manifests.set(manifest.name, manifest);
+    }
+    cloud = await startTier('cloud', ['--models', folders().cloudModels, '--cache', join(folder, 'cloud')]);
+    edge = await startTier('edge', [
+      ...['--models', join(folder, 'none'), '--cache', folders().edgeCache, '--upstream', cloud.link],
+    ]);
+    device = await createNodeBackend();
+    link = await greet(edge.link);
+  }, 120_000);
+
+  afterAll(async () => {
+    link?.close();
+    await device?.dispose();
+    if (edge !== undefined) expect(await stop(edge, 'SIGTERM')).toBe(0);
+    if (cloud !== undefined) await stop(cloud, 'SIGTERM');
+    await rm(folder, { recursive: true, force: true });
+  }, 60_000);
+
+  const propose = async (manifest: Manifest, tierOf: readonly number[]): Promise<Proposal> => {
+    const proposal = { epoch: nextEpoch++, model: manifest.name, tiers: TIERS, tierOf, objective: 'latency' as const };
+    await link.ask('propose', proposal);
+    return proposal;
+  };
+
+  const run = async (manifest: Manifest, tierOf: readonly number[], inputs: TensorMap) => {
+    const { epoch } = await propose(manifest, tierOf);
+    const layers = tierOf.flatMap((tier, index) => (tier === 0 ? [index] : []));
+    const packed = { folder: join(folders().cloudModels, manifest.name), manifest };
+    const session = layers.length === 0 ? undefined : await prepareLayers(device, packed, layers);
+    const outcome = await inferAsDevice(link, { manifest, tierOf, tierCount: 3, epoch, session, inputs });
+    await session?.dispose();
+    await link.ask('release', { epoch });
+    return outcome;
+  };
+
+  const whole = async (manifest: Manifest, inputs: TensorMap): Promise<TensorMap> => {
+    const packed = { folder: join(folders().cloudModels, manifest.name), manifest };
+    const all = manifest.layers.map((_, index) => index);
+    const session = await prepareLayers(device, packed, all);
+    const { outputs } = await session.run(inputs);
+    await session.dispose();
+    return outputs;
+  };
+
+  it('hello is answered with both tiers, their link and every model that either has', async () => {
+    const welcome = await link.ask('hello', { protocol: 1, tier: 'device', agent: 'test', numericClass: 'test' });
+    expect(welcome.tiers.map(({ profile }) => profile.tier)).toEqual(['edge', 'cloud']);
+    expect(welcome.tiers.map(({ url }) => url)).toEqual([edge.link, cloud.link]);
+    for (const { profile, numericClass } of welcome.tiers) {
+      expect(profile.gflops).toBeGreaterThan(0.1);
+      expect(numericClass).toBe(device.numericClass);
+    }
+    expect(welcome.links).toHaveLength(1);
+    expect(welcome.links[0]?.upBytesPerMs).toBeGreaterThan(0);
+    expect(welcome.models).toEqual(Object.fromEntries([...manifests.values()].map(({ name, hash }) => [name, hash])));
+  });
+
+  for (const path of models) {
+    const name = path.split('/').at(-1)?.replace('.onnx', '') ?? '';
+    describe(name, () => {
+      it.each([
+        ['three ways', [0.3, 0.6], ['edge', 'cloud']],
+        ['device and cloud, the edge a relay', [0.4, 0.4], ['cloud']],
+        ['device and edge', [0.5, 2], ['edge']],
+        ['edge and cloud', [0, 0.5], ['edge', 'cloud']],
+        ['cloud alone', [0, 0], ['cloud']],
+      ] as const)('split %s gives the bits of the whole', async (_, starts, ran) => {
+        const manifest = manifests.get(name) as Manifest;
+        const inputs = randomInputs(manifest, 7);
+        const wanted = await whole(manifest, inputs);
+        const { outputs, result } = await run(manifest, cutAt(manifest, starts), inputs);
+        expect(Object.keys(outputs).sort()).toEqual(Object.keys(wanted).sort());
+        for (const [output, tensor] of Object.entries(wanted)) {
+          expect(outputs[output]?.shape).toEqual(tensor.shape);
+          expect(Buffer.compare(outputs[output]?.bytes ?? Buffer.alloc(0), tensor.bytes)).toBe(0);
+        }
+        expect(result.segments.map(({ tier }) => tier)).toEqual(ran);
+        expect(result.hops.map(({ hop }) => hop)).toEqual(
+          (ran as readonly string[]).includes('cloud') ? ['device-edge', 'edge-cloud'] : ['device-edge'],
+        );
+        for (const hop of result.hops) expect(hop.bytesUp).toBeGreaterThan(0);
+        const layers = result.segments.flatMap((segment) => segment.layers);
+        expect(layers.length).toBe(cutAt(manifest, starts).filter((tier) => tier > 0).length);
+      });
+    });
+  }
+
+  it('20 requests at once each get their own answer, and one cancelled among them leaves the others alone', async () => {
+    const manifest = manifests.get('sketch-resnet') as Manifest;
+    const tierOf = cutAt(manifest, [0, 0.5]);
+    const { epoch } = await propose(manifest, tierOf);
+    const abort = new AbortController();
+    const inputs = Array.from({ length: 20 }, (_, seed) => randomInputs(manifest, seed));
+    const wanted = await Promise.all(inputs.map((input) => whole(manifest, input)));
+    const running = inputs.map((input, index) =>
+      inferAsDevice(link, {
+        ...{ manifest, tierOf, tierCount: 3, epoch, session: undefined, inputs: input },
+        ...(index === 11 && { signal: abort.signal }),
+      }),
+    );
+    abort.abort(new Error('not wanted'));
+    const outcomes = await Promise.allSettled(running);
+    for (const [index, outcome] of outcomes.entries()) {
+      if (index === 11) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { message: 'not wanted' } });
+        continue;
+      }
+      if (outcome.status === 'rejected') throw outcome.reason;
+      for (const [name, tensor] of Object.entries(wanted[index] ?? {})) {
+        expect(Buffer.compare(outcome.value.outputs[name]?.bytes ?? Buffer.alloc(0), tensor.bytes)).toBe(0);
+      }
+    }
+    await link.ask('release', { epoch });
+  });
+
+  it('a cloud that dies fails what was under way, typed, and a new one is used again', async () => {
+    const manifest = manifests.get('sketch-resnet') as Manifest;
+    const tierOf = cutAt(manifest, [0, 0.5]);
+    const { epoch } = await propose(manifest, tierOf);
+    const ask = (seed: number) =>
+      inferAsDevice(link, {
+        ...{ manifest, tierOf, tierCount: 3, epoch, session: undefined, inputs: randomInputs(manifest, seed) },
+      });
+    await ask(0);
+    const port = new URL(cloud.link).port;
+    const running = Array.from({ length: 8 }, (_, seed) => ask(seed));
+    await stop(cloud, 'SIGKILL');
+    const failed = (await Promise.allSettled(running)).filter((outcome) => outcome.status === 'rejected');
+    for (const { reason } of failed) expect(reason).toMatchObject({ code: 'SERVER_UPSTREAM_LOST', retryable: true });
+    await expect(ask(1)).rejects.toMatchObject({ code: 'SERVER_UPSTREAM_LOST' });
+    expect((await fetch(new URL('/v2/health/ready', edge.link.replace('ws', 'http')))).status).toBe(503);
+
+    cloud = await startTier('cloud', [
+      ...['--models', folders().cloudModels, '--cache', join(folder, 'cloud'), '--port', port],
+    ]);
+    const { outputs } = await ask(3);
+    const wanted = await whole(manifest, randomInputs(manifest, 3));
+    expect(Object.keys(outputs)).toEqual(Object.keys(wanted));
+    await link.ask('release', { epoch });
+  });
+});
