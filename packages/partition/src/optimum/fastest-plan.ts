@@ -4,6 +4,7 @@ import { type Labelling, labellingOf } from '../labelling/labelling.ts';
 import { labellingCost } from '../labelling/labelling-cost.ts';
 import { comparePlans } from '../objective/compare-plans.ts';
 import { evaluate } from '../objective/evaluate.ts';
+import { singleTierMs } from '../objective/single-tier-ms.ts';
 import type { Plan, Problem } from '../problem.ts';
 import type { AllowedTiers } from '../verify/allowed-tiers.ts';
 import { stationSets } from './station-sets.ts';
@@ -11,45 +12,51 @@ import { stationSets } from './station-sets.ts';
 /** Solves of forced layers, per set of stations, before a bound replaces the proof. */
 const FORCED_SOLVES = 400;
 
+/** Sums over the same numbers in another order differ by less than this share. */
+const ROUNDING = 1e-9;
+
 interface Search {
   readonly problem: Problem;
   readonly graph: PreparedGraph;
   readonly labelling: Labelling;
+  /** Latency that a plan has to beat. */
+  ceilingMs: number;
   best: Plan | null;
   boundMs: number;
 }
 
 /** The plan of least latency, exact. Memory caps are not its business. */
 export function fastestPlan(problem: Problem, graph: PreparedGraph, allowed: AllowedTiers): Plan {
-  const search: Search = {
-    problem,
-    graph,
-    labelling: labellingOf(graph),
-    best: null,
-    boundMs: Number.POSITIVE_INFINITY,
-  };
-  for (const tier of allowed.available) {
-    if (allowed.masks.every((mask) => (mask & (1 << tier)) !== 0)) {
-      offer(
-        search,
-        evaluate(
-          problem,
-          problem.layers.map(() => tier),
-          graph,
-        ),
-      );
-    }
-  }
+  const singles = singleTiers(problem, graph, allowed);
+  const ceilingMs = Math.min(...singles.map(({ ms }) => ms));
+  const search: Search = { problem, graph, labelling: labellingOf(graph), ceilingMs, best: null, boundMs: ceilingMs };
   for (const stations of stationSets(allowed.available)) {
     const forced = { left: FORCED_SOLVES };
     search.boundMs = Math.min(search.boundMs, solveSet(search, { stations, masks: allowed.masks, forced }));
+  }
+  for (const { tier, ms } of singles) {
+    if (ms <= search.ceilingMs * (1 + ROUNDING)) offer(search, new Array<number>(graph.layerCount).fill(tier));
   }
   const { best, boundMs } = search;
   if (best === null) throw new RangeError('No assignment at all: allowedTiers() promised one');
   return { ...best, boundMs: Math.min(boundMs, best.latencyMs) };
 }
 
-function offer(search: Search, plan: Plan): void {
+/** The tiers that may hold every layer, with the latency they then have. */
+function singleTiers(
+  problem: Problem,
+  graph: PreparedGraph,
+  { masks, available }: AllowedTiers,
+): { tier: number; ms: number }[] {
+  let common = -1;
+  for (const mask of masks) common &= mask;
+  const tiers = available.filter((tier) => (common & (1 << tier)) !== 0);
+  return tiers.map((tier) => ({ tier, ms: singleTierMs(problem, graph, tier) }));
+}
+
+function offer(search: Search, tierOf: number[]): void {
+  const plan = evaluate(search.problem, tierOf, search.graph);
+  search.ceilingMs = Math.min(search.ceilingMs, plan.latencyMs);
   if (search.best === null || comparePlans(plan, search.best, 'latency') < 0) search.best = plan;
 }
 
@@ -67,13 +74,12 @@ function solveSet(search: Search, scope: SetScope): number {
   const costs = fillLabelCosts({ problem, graph, model, masks }, latencyScope(problem, stations));
   const labels = labelling.least(costs);
   const relaxedMs = labellingCost(model, costs, labels);
-  if (relaxedMs === Number.POSITIVE_INFINITY) return relaxedMs;
-  const tierOf = Array.from(labels.subarray(0, graph.layerCount), (label) => stations[label] ?? 0);
-  const plan = evaluate(problem, tierOf, graph);
-  offer(search, plan);
+  if (relaxedMs === Number.POSITIVE_INFINITY || relaxedMs > search.ceilingMs * (1 + ROUNDING)) return relaxedMs;
+  const tierOf = new Array<number>(graph.layerCount);
+  for (let layer = 0; layer < graph.layerCount; layer++) tierOf[layer] = stations[labels[layer] ?? 0] ?? 0;
+  offer(search, tierOf);
   const unused = stations.slice(1, -1).find((tier) => !tierOf.includes(tier));
-  const bestMs = search.best?.latencyMs ?? Number.POSITIVE_INFINITY;
-  if (unused === undefined || relaxedMs >= bestMs * (1 - 1e-12)) return relaxedMs;
+  if (unused === undefined || relaxedMs >= search.ceilingMs * (1 - ROUNDING)) return relaxedMs;
   return forceUse(search, scope, { tier: unused, relaxedMs });
 }
 

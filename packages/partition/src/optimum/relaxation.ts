@@ -46,27 +46,33 @@ export class Relaxation {
     const paid = multipliers.prices.reduce((sum, price) => sum + price, 0);
     const tierOf = Array.from(labels.subarray(0, graph.layerCount), (label) => stations[label] ?? 0);
     const stageMs = problem.objective === 'latency' ? [] : new Ledger(problem, graph, tierOf).over(stations).stageMs;
-    return { boundMs: labellingCost(model, costs, labels) - paid, tierOf, stageMs, excess: this.#excess(tierOf) };
+    return {
+      boundMs: labellingCost(model, costs, labels) - paid,
+      tierOf,
+      stageMs,
+      excess: capExcess(problem, this.#loads, tierOf),
+    };
   }
 
   #priced(prices: readonly number[]): Float64Array {
     return this.#loads.map((load, at) => load * (prices[at % prices.length] ?? 0));
   }
-
-  #excess(tierOf: readonly number[]): number[] {
-    const tiers = this.#problem.tiers.length;
-    const caps = this.#problem.constraints.memoryBytes ?? [];
-    const excess: number[] = this.#problem.tiers.map((_, tier) => ((caps[tier] ?? 0) > 0 ? -1 : 0));
-    if (!this.#capped) return excess;
-    tierOf.forEach((tier, layer) => {
-      excess[tier] = (excess[tier] ?? 0) + (this.#loads[layer * tiers + tier] ?? 0);
-    });
-    return excess;
-  }
 }
 
-/** Shares of shared weights, so that their sum over a tier never exceeds what the tier really holds. */
-function capLoads(problem: Problem, graph: PreparedGraph): Float64Array {
+/** Per tier, its weights over its cap, less one; 0 where there is no cap. */
+export function capExcess(problem: Problem, loads: Float64Array, tierOf: readonly number[]): number[] {
+  const tiers = problem.tiers.length;
+  const caps = problem.constraints.memoryBytes ?? [];
+  const excess: number[] = problem.tiers.map((_, tier) => ((caps[tier] ?? 0) > 0 ? -1 : 0));
+  if (caps.length === 0) return excess;
+  tierOf.forEach((tier, layer) => {
+    excess[tier] = (excess[tier] ?? 0) + (loads[layer * tiers + tier] ?? 0);
+  });
+  return excess;
+}
+
+/** Weight of each layer as a share of each tier's cap, `[layer * tiers + tier]`. Shared weights are shared out, so that their sum over a tier never exceeds what the tier really holds. */
+export function capLoads(problem: Problem, graph: PreparedGraph): Float64Array {
   const caps = problem.constraints.memoryBytes ?? [];
   const tiers = problem.tiers.length;
   const loads = new Float64Array(graph.layerCount * tiers);

@@ -32,6 +32,7 @@ function ownMasks(problem: Problem, graph: PreparedGraph): { masks: Int32Array; 
   const reasons = new Map<number, string>();
   const keep = problem.constraints.keepOnDevice ?? 0;
   const pin = problem.constraints.pin ?? {};
+  if (keep === 0 && Object.keys(pin).length === 0) return { masks, reasons };
   problem.layers.forEach((layer, index) => {
     if (keep > 0 && (index < keep || graph.readsInput[index] === 1)) {
       masks[index] = (masks[index] ?? 0) & 1;
