@@ -1,5 +1,5 @@
 import type { Picture } from '@d3/runtime';
-import { readPicture } from '@d3/runtime/node';
+import { decodePicture } from '@d3/runtime/node';
 import { clientError } from '../errors.ts';
 import type { PictureSource } from '../picture-source.ts';
 
@@ -9,7 +9,7 @@ import type { PictureSource } from '../picture-source.ts';
  * @throws D3Error `CLIENT_PICTURE_UNREADABLE`, `RUNTIME_PICTURE_INVALID`, `RUNTIME_PICTURE_TOO_LARGE`
  */
 export async function pictureOf(source: PictureSource): Promise<Picture> {
-  if (source instanceof Blob) return readPicture(new Uint8Array(await source.arrayBuffer()));
+  if (source instanceof Blob) return decodePicture(new Uint8Array(await source.arrayBuffer()));
   if ('data' in source && source.data instanceof Uint8ClampedArray) {
     return { width: source.width, height: source.height, rgba: new Uint8ClampedArray(source.data) };
   }

@@ -22,6 +22,14 @@ export interface BlobCache {
   delete(key: string): Promise<void>;
 }
 
+/** The part of `RequestInit` that both have. */
+export interface FetchInit {
+  readonly headers: Record<string, string>;
+  readonly signal?: AbortSignal;
+  /** `no-store`: blobs are cached here already, and once is enough. */
+  readonly cache: 'no-store' | 'default';
+}
+
 /** What the session core needs of its surroundings; one for browsers, one for Node. */
 export interface Host {
   /** Names this kind of machine and software for cached profiles, e.g. the user agent. */
@@ -31,10 +39,7 @@ export interface Host {
   readonly cache: BlobCache;
   /** Origin of the secure page that this runs for; absent outside browsers and on plain http. */
   readonly securePage?: string;
-  fetch(
-    url: string,
-    init: { readonly headers?: Record<string, string>; readonly signal?: AbortSignal },
-  ): Promise<Response>;
+  fetch(url: string, init: FetchInit): Promise<Response>;
   createSocket(url: string): LinkSocket;
   /** @throws D3Error `RUNTIME_UNAVAILABLE` when this machine has no such backend */
   openBackend(request: BackendRequest): Promise<Backend>;

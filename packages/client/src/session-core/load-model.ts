@@ -1,11 +1,10 @@
-import { type Manifest, parseManifest } from '@d3/onnx';
+import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from '@d3/onnx';
 import { parseSidecar, type Sidecar } from '@d3/runtime';
 import { clientError } from '../errors.ts';
 import type { EdgeAddress } from './edge-address.ts';
 import type { Host } from './host.ts';
 import { ModelStore } from './model-store.ts';
 
-const MAX_MANIFEST_BYTES = 64 << 20;
 const MAX_GRAPH_BYTES = 1 << 30;
 const MAX_SIDECAR_BYTES = 4 << 20;
 const MAX_LISTING_BYTES = 8 << 20;
@@ -43,7 +42,7 @@ export async function loadModel(host: Host, request: ModelRequest): Promise<Load
   if (manifestBytes === undefined) {
     throw clientError('CLIENT_MODEL_UNKNOWN', { model, place: folder, known: 'no manifest.json' });
   }
-  const manifest = parseManifest(new TextDecoder().decode(manifestBytes));
+  const manifest = parseManifest(manifestBytes);
   if (hash !== undefined && manifest.hash !== hash) {
     throw clientError('CLIENT_MODEL_HASH_MISMATCH', { model, expected: hash, place: folder, actual: manifest.hash });
   }

@@ -50,7 +50,7 @@ export class ModelStore {
    */
   async read(file: ModelFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const url = new URL(file.name, this.place.folder).href;
-    const response = await this.#get(url, file.name, signal);
+    const response = await this.#get(url, { file: file.name, cache: 'default', signal });
     if (response.status === 404) return undefined;
     return this.#body(response, file, signal);
   }
@@ -124,7 +124,7 @@ export class ModelStore {
     file: ModelFile,
     options: { signal?: AbortSignal; count?: CountBytes },
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const response = await this.#get(url, file.name, options.signal);
+    const response = await this.#get(url, { file: file.name, cache: 'no-store', signal: options.signal });
     let counted = 0;
     const count = (bytes: number) => {
       counted += bytes;
@@ -138,10 +138,13 @@ export class ModelStore {
     }
   }
 
-  async #get(url: string, file: string, signal?: AbortSignal): Promise<Response> {
+  async #get(
+    url: string,
+    { file, cache, signal }: { file: string; cache: 'default' | 'no-store'; signal: AbortSignal | undefined },
+  ): Promise<Response> {
     const headers = this.place.token === undefined ? {} : { authorization: `Bearer ${this.place.token}` };
     try {
-      return await this.#host.fetch(url, { headers, ...(signal && { signal }) });
+      return await this.#host.fetch(url, { headers, cache, ...(signal && { signal }) });
     } catch (cause) {
       signal?.throwIfAborted();
       throw this.#unreadable(file, url, cause);
