@@ -1,3 +1,9 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { encodeManifest, packModel } from '@d3/onnx';
+import { inferShapes } from '@d3/runtime/node';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -12,125 +18,156 @@ import {
 
 type Exports = typeof import('./runtime-web/page.ts');
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const MODELS = process.env.D3_MODELS ?? join(ROOT, '../shared/models');
+const SKETCH_RESNET = join(ROOT, 'packages/zoo/sketch-resnet');
+
+/**
+ * A blocked thread is late by a whole run, every time. One that is merely short of a core, because other work has both, is so
+ * now and then: the best of three attempts counts.
+ */
+async function expectShortGap(measure: () => Promise<{ gapMs: number; busyMs: number }>): Promise<void> {
+  const gapsMs: number[] = [];
+  while (gapsMs.length < 3 && !(Math.min(...gapsMs) <= 50)) {
+    const { gapMs, busyMs } = await measure();
+    expect(busyMs).toBeGreaterThan(100);
+    gapsMs.push(gapMs);
+  }
+  expect(Math.min(...gapsMs)).toBeLessThanOrEqual(50);
+}
+
 let browser: Browser;
 let site: string;
 let plain: Harness;
 let isolated: Harness;
+let strict: Harness;
 
 beforeAll(async () => {
   [browser, site] = await Promise.all([launchBrowser(), buildPage(new URL('./runtime-web/page.ts', import.meta.url))]);
-  plain = await serveHarness({ site });
+  const mounts = { '/models/': MODELS, '/sketch-resnet/': SKETCH_RESNET };
+  plain = await serveHarness({ site, mounts });
   isolated = await serveHarness({ site, isolated: true });
+  strict = await serveHarness({ site, mounts, csp: "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" });
 });
 
 afterAll(async () => {
   await browser?.close();
-  await Promise.all([plain?.close(), isolated?.close()]);
+  await Promise.all([plain, isolated, strict].map((harness) => harness?.close()));
   if (site !== undefined) await removeSite(site);
 });
 
-describe.each(['wasm', 'webgpu'] as const)('createWebBackend() on %s', (name) => {
-  let page: HarnessPage<Exports>;
+describe.each(['wasm', 'webgpu'] as const)(
+  'createWebBackend() on %s, under a strict Content-Security-Policy',
+  (name) => {
+    let page: HarnessPage<Exports>;
 
-  beforeAll(async () => {
-    page = await openPage<Exports>(browser, plain.origin);
-  });
-  afterAll(async () => {
-    await page?.close();
-  });
-
-  it('opens on a page that is not isolated, on one thread, and names its adapter', async () => {
-    const backend = await page.call('openBackend', name);
-    expect(backend).toMatchObject({ value: { isolated: false, threads: 1 } });
-    if (!('value' in backend)) return;
-    expect(backend.value.numericClass).toMatch(/^[0-9a-f]{64}$/);
-    if (name === 'webgpu')
-      expect(backend.value.adapter).toMatchObject({ vendor: 'google', architecture: 'swiftshader' });
-    else expect(backend.value.adapter).toBeUndefined();
-  });
-
-  it('runs three segments to the bits of the whole', async () => {
-    const { whole, parts, other } = await page.call('runWholeAndParts', name);
-    expect(parts).toBe(whole);
-    expect(other).not.toBe(whole);
-  });
-
-  it('queues concurrent runs: each gets its own outputs, and one that fails leaves the others alone', async () => {
-    const { together, alone, failure, waited } = await page.call('runConcurrently', name);
-    expect(together).toEqual(alone);
-    expect(new Set(together).size).toBe(13);
-    expect(failure).toMatchObject({ code: 'RUNTIME_RUN_FAILED' });
-    expect(waited).toBe(true);
-  });
-
-  it('drops a waiting run whose signal aborts, and no other', async () => {
-    const { first, second, third } = await page.call('abortWaiting', name);
-    expect(second).toEqual({ code: 'AbortError', message: 'not wanted any more' });
-    expect(first).not.toBe(third);
-  });
-
-  it('hands every element type through unchanged and leaves inputs to the caller', async () => {
-    const { same, kept } = await page.call('passTypesThrough', name);
-    expect(same).toHaveLength(name === 'wasm' ? 7 : 2);
-    expect(kept).toBe(true);
-  });
-
-  it('refuses bad segments with a typed error and stays usable', async () => {
-    const { unknownOperator, folder, noise, afterwards } = await page.call('prepareBadSegments', name);
-    expect(unknownOperator).toMatchObject({
-      code: 'RUNTIME_CREATE_FAILED',
-      message: expect.stringContaining('Frobnicate'),
+    beforeAll(async () => {
+      page = await openPage<Exports>(browser, strict.origin);
     });
-    expect(folder).toMatchObject({ code: 'RUNTIME_CREATE_FAILED', message: expect.stringContaining('/models') });
-    expect(noise).toMatchObject({ code: 'RUNTIME_CREATE_FAILED' });
-    expect(afterwards).toMatch(/^y:/);
-  });
+    afterAll(async () => {
+      await page?.close();
+    });
 
-  it('infers shapes', async () => {
-    const { values, bad } = await page.call('shapesOf', name);
-    expect(values).toContainEqual({ name: 'b', type: 'float32', shape: [1, 8, 8, 8] });
-    expect(values).toHaveLength(8);
-    expect(bad).toMatchObject({ code: 'RUNTIME_SHAPES_FAILED' });
-  });
+    it('opens on a page that is not isolated, on one thread, and names its adapter', async () => {
+      const backend = await page.call('openBackend', name);
+      expect(backend).toMatchObject({ value: { isolated: false, threads: 1 } });
+      if (!('value' in backend)) return;
+      expect(backend.value.numericClass).toMatch(/^[0-9a-f]{64}$/);
+      if (name === 'webgpu')
+        expect(backend.value.adapter).toMatchObject({ vendor: 'google', architecture: 'swiftshader' });
+      else expect(backend.value.adapter).toBeUndefined();
+    });
 
-  it('measures itself with calibrate()', async () => {
-    const { gflops, fixedMs } = await page.call('measure', name);
-    expect(gflops).toBeGreaterThan(0.01);
-    expect(fixedMs).toBeGreaterThan(0);
-  });
+    it('runs three segments to the bits of the whole', async () => {
+      const { whole, parts, other } = await page.call('runWholeAndParts', name);
+      expect(parts).toBe(whole);
+      expect(other).not.toBe(whole);
+    });
 
-  it("leaves the page's timers alone", async () => {
-    const { gapMs, busyMs } = await page.call('timerGapMs', name);
-    expect(busyMs).toBeGreaterThan(100);
-    expect(gapMs).toBeLessThanOrEqual(50);
-  });
+    it('queues concurrent runs: each gets its own outputs, and one that fails leaves the others alone', async () => {
+      const { together, alone, failure, waited } = await page.call('runConcurrently', name);
+      expect(together).toEqual(alone);
+      expect(new Set(together).size).toBe(13);
+      expect(failure).toMatchObject({ code: 'RUNTIME_RUN_FAILED' });
+      expect(waited).toBe(true);
+    });
 
-  it("leaves a session worker's timers alone when nested in it, and computes the same there", async () => {
-    const { gapMs, busyMs, output } = await page.call('nestedTimerGapMs', name);
-    expect(busyMs).toBeGreaterThan(100);
-    expect(gapMs).toBeLessThanOrEqual(50);
-    expect(output).toBe(await page.call('runHeavy', name));
-  });
+    it('drops a waiting run whose signal aborts, and no other', async () => {
+      const { first, second, third } = await page.call('abortWaiting', name);
+      expect(second).toEqual({ code: 'AbortError', message: 'not wanted any more' });
+      expect(first).not.toBe(third);
+    });
 
-  it('rejects pending runs when a session or the backend is disposed of', async () => {
-    const { ofSession, ofBackend, later, lostSettled } = await page.call('disposeWhilePending', name);
-    for (const end of [...ofSession, ...ofBackend, later]) expect(end).toMatchObject({ code: 'RUNTIME_DISPOSED' });
-    expect(lostSettled).toBe(false);
-  });
-});
+    it('hands every element type through unchanged and leaves inputs to the caller', async () => {
+      const { same, kept } = await page.call('passTypesThrough', name);
+      expect(same).toHaveLength(name === 'wasm' ? 7 : 2);
+      expect(kept).toBe(true);
+    });
 
-describe('createWebBackend() when the worker or its GPU goes', () => {
-  it('settles `lost`, rejects pending and later calls, and can be created again', async () => {
-    const page = await openPage<Exports>(browser, plain.origin);
-    await page.call('openBackend', 'webgpu');
-    const { reason, pending, later } = await page.call('loseDevice');
-    expect(reason).toMatch(/GPU device was lost/);
-    expect(pending.at(-1)).toMatchObject({ code: 'RUNTIME_LOST' });
-    expect(later).toMatchObject({ code: 'RUNTIME_LOST', message: expect.stringContaining('webgpu') });
-    expect(await page.call('openBackend', 'webgpu')).toMatchObject({ value: { adapter: { vendor: 'google' } } });
-    await page.close();
-  });
+    it('refuses bad segments with a typed error and stays usable', async () => {
+      const { unknownOperator, folder, noise, afterwards } = await page.call('prepareBadSegments', name);
+      expect(unknownOperator).toMatchObject({
+        code: 'RUNTIME_CREATE_FAILED',
+        message: expect.stringContaining('Frobnicate'),
+      });
+      expect(folder).toMatchObject({ code: 'RUNTIME_CREATE_FAILED', message: expect.stringContaining('/models') });
+      expect(noise).toMatchObject({ code: 'RUNTIME_CREATE_FAILED' });
+      expect(afterwards).toMatch(/^y:/);
+    });
 
+    it('infers shapes', async () => {
+      const { values, bad } = await page.call('shapesOf', name);
+      expect(values).toContainEqual({ name: 'b', type: 'float32', shape: [1, 8, 8, 8] });
+      expect(values).toHaveLength(8);
+      expect(bad).toMatchObject({ code: 'RUNTIME_SHAPES_FAILED' });
+    });
+
+    it('measures itself with calibrate()', async () => {
+      const { gflops, fixedMs } = await page.call('measure', name);
+      expect(gflops).toBeGreaterThan(0.01);
+      expect(fixedMs).toBeGreaterThan(0);
+    });
+
+    it("leaves the page's timers alone", async () => {
+      await expectShortGap(() => page.call('timerGapMs', name));
+    });
+
+    it("leaves a session worker's timers alone when nested in it, and computes the same there", async () => {
+      const digest = await page.call('runHeavy', name);
+      await expectShortGap(async () => {
+        const nested = await page.call('nestedTimerGapMs', name);
+        expect(nested.output).toBe(digest);
+        return nested;
+      });
+    });
+
+    it('cuts sketch-resnet to the bits of the whole', async () => {
+      // All of it would take a software GPU a minute to compile.
+      const layers = name === 'wasm' ? { cuts: [4, 11] } : { cuts: [1, 3], end: 5 };
+      const url = '/sketch-resnet/sketch-resnet.onnx';
+      const { whole, parts } = await page.call('splitModel', name, { url, ...layers });
+      expect(parts).toBe(whole);
+    });
+
+    if (name === 'webgpu') {
+      it('settles `lost` with the GPU, rejects pending and later calls, and opens again', async () => {
+        const { reason, pending, later } = await page.call('loseDevice');
+        expect(reason).toMatch(/GPU device was lost/);
+        expect(pending.at(-1)).toMatchObject({ code: 'RUNTIME_LOST' });
+        expect(later).toMatchObject({ code: 'RUNTIME_LOST', message: expect.stringContaining('webgpu') });
+        expect(await page.call('openBackend', 'webgpu')).toMatchObject({ value: { adapter: { vendor: 'google' } } });
+      });
+    }
+
+    it('rejects pending runs when a session or the backend is disposed of', async () => {
+      const { ofSession, ofBackend, later, lostSettled } = await page.call('disposeWhilePending', name);
+      for (const end of [...ofSession, ...ofBackend, later]) expect(end).toMatchObject({ code: 'RUNTIME_DISPOSED' });
+      expect(lostSettled).toBe(false);
+    });
+  },
+);
+
+describe('createWebBackend() when its worker goes', () => {
   it('notices that a worker which somebody else started was terminated', async () => {
     const page = await openPage<Exports>(browser, plain.origin);
     const { before, reason, pending } = await page.call('loseForeignWorker');
@@ -181,16 +218,6 @@ describe('createWebBackend() on pages of all sorts', () => {
     await page.close();
   });
 
-  it.each(['wasm', 'webgpu'] as const)('runs %s under a strict Content-Security-Policy', async (name) => {
-    const strict = await serveHarness({ site, csp: "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'" });
-    const page = await openPage<Exports>(browser, strict.origin);
-    expect(await page.call('openBackend', name)).toHaveProperty('value');
-    const { whole, parts } = await page.call('runWholeAndParts', name);
-    expect(parts).toBe(whole);
-    await page.close();
-    await strict.close();
-  });
-
   it('says so when a Content-Security-Policy forbids WebAssembly', async () => {
     const stricter = await serveHarness({ site, csp: "default-src 'self'" });
     const page = await openPage<Exports>(browser, stricter.origin);
@@ -234,4 +261,46 @@ it('detectBackends() finds both, or says what is missing', async () => {
     message: expect.stringContaining("use the 'wasm' backend"),
   });
   await without.close();
+});
+
+/** Runs with a third-party model, or says that it is absent. */
+function withModel(file: string, title: string, test: (file: string) => Promise<void>): void {
+  const path = join(MODELS, file);
+  if (existsSync(path)) it(title, () => test(path));
+  else it.skip(`${title}: ${path} is absent; D3_MODELS names the folder of third-party models`, () => undefined);
+}
+
+describe('@d3/onnx in a page', () => {
+  let page: HarnessPage<Exports>;
+
+  beforeAll(async () => {
+    page = await openPage<Exports>(browser, plain.origin);
+  });
+  afterAll(async () => {
+    await page?.close();
+  });
+
+  const packsAlike = async (url: string, path: string): Promise<void> => {
+    const here = await packModel(Uint8Array.from(await readFile(path)), { name: 'packed', infer: inferShapes });
+    const there = await page.call('pack', url);
+    expect(there.manifest).toBe(new TextDecoder().decode(encodeManifest(here.manifest)));
+    expect(there.graph).toBe(Buffer.from(here.graph).toString('base64'));
+    expect(there.blobs).toEqual([...here.weights.keys()]);
+  };
+
+  it('packs sketch-resnet to the bytes that Node packs it to', async () => {
+    await packsAlike('/sketch-resnet/sketch-resnet.onnx', join(SKETCH_RESNET, 'sketch-resnet.onnx'));
+  });
+
+  withModel('ultraface-rfb-320.onnx', 'packs ultraface to the bytes that Node packs it to', async (path) => {
+    await packsAlike('/models/ultraface-rfb-320.onnx', path);
+  });
+
+  withModel('squeezenet1.1_fp32.onnx', 'cuts SqueezeNet on wasm to the bits of the whole', async () => {
+    await page.call('openBackend', 'wasm');
+    const model = { url: '/models/squeezenet1.1_fp32.onnx', cuts: [9, 22] };
+    const { whole, parts, layers } = await page.call('splitModel', 'wasm', model);
+    expect(layers).toBeGreaterThan(25);
+    expect(parts).toBe(whole);
+  });
 });

@@ -10,7 +10,7 @@ import {
   type WebBackend,
   type WebBackendName,
 } from '@d3/runtime/web';
-import type { ElementType } from '@d3/tensor';
+import type { ElementType, TensorMap } from '@d3/tensor';
 import {
   convInput,
   convSegments,
@@ -20,6 +20,7 @@ import {
   passThroughSegment,
   unknownOperatorSegment,
 } from './conv-segments.ts';
+import { bytesOfPacked, inputsOf, type PackedBytes, packFrom, segmentOf } from './pack-in-page.ts';
 import { ALL_TYPES, digestOf, type Ended, ended, hex, hexOf, longestGap, present, sampleOf } from './values.ts';
 
 /** A backend that the page keeps open between calls. */
@@ -247,6 +248,39 @@ export function nestedTimerGapMs(name: WebBackendName): Promise<{ gapMs: number;
     worker.addEventListener('error', (event) => reject(new Error(event.message || 'the session worker did not start')));
     worker.postMessage({ name, assets });
   });
+}
+
+/** Packs a model with shapes from a worker of its own. */
+export async function pack(url: string): Promise<PackedBytes> {
+  return bytesOfPacked(await packFrom(url, createShapeInference({ assets: '/ort/' })));
+}
+
+/** Outputs of a model's layers up to `end` (default all), whole and cut after some layers; each part reads what those before it gave. */
+export async function splitModel(
+  name: WebBackendName,
+  { url, cuts, end }: { url: string; cuts: readonly number[]; end?: number },
+): Promise<{ layers: number; whole: string; parts: string }> {
+  const backend = opened(name);
+  const packed = await packFrom(url, backend.inferShapes);
+  const layers = end ?? packed.manifest.layers.length;
+  const run = async (from: number, to: number, inputs: TensorMap): Promise<TensorMap> => {
+    const session = await backend.prepare(segmentOf(packed, from, to));
+    const read = Object.fromEntries(
+      segmentOf(packed, from, to).model.inputs.map((i) => [i.name, present(inputs[i.name])]),
+    );
+    const { outputs } = await session.run(read);
+    await session.dispose();
+    return outputs;
+  };
+  const inputs = inputsOf(packed);
+  const whole = await run(0, layers, inputs);
+  const borders = [0, ...cuts, layers];
+  let values: TensorMap = inputs;
+  for (const [index, from] of borders.slice(0, -1).entries()) {
+    values = { ...values, ...(await run(from, present(borders[index + 1]), values)) };
+  }
+  const parts = Object.fromEntries(Object.keys(whole).map((key) => [key, present(values[key])]));
+  return { layers, whole: await digestOf(whole), parts: await digestOf(parts) };
 }
 
 function opened(name: WebBackendName): WebBackend {

@@ -40,6 +40,7 @@ export interface PrepareRequest {
   readonly id: string;
   readonly model: Uint8Array<ArrayBuffer>;
   readonly level: OptimizationLevel;
+  readonly warm: boolean;
   readonly inputs: readonly Pick<ManifestTensor, 'name' | 'type' | 'shape'>[];
   readonly weights: readonly { readonly path: string; readonly data: Uint8Array<ArrayBuffer> }[];
 }
@@ -67,7 +68,7 @@ export interface ComputeApi {
   ping(): Promise<Outcome<true>>;
   /** Loads the runtime, starts its backend and creates the GPU device. */
   open(request: OpenRequest): Promise<Outcome<Opened>>;
-  /** Creates a session and runs it once on zeros. */
+  /** Creates a session and, to warm it, runs it once on zeros. */
   prepare(request: PrepareRequest): Promise<Outcome<number>>;
   run(request: RunRequest): Promise<Outcome<RunReply>>;
   release(session: number): Promise<Outcome<void>>;

@@ -62,7 +62,7 @@ export class Compute implements ComputeApi {
         const id = this.#nextSession++;
         const live = { session, outputNames: session.outputNames };
         try {
-          await this.#warm(live, request);
+          if (request.warm) await this.#warm(live, request);
         } catch (error) {
           await session.release().catch(() => undefined);
           throw error;

@@ -142,7 +142,7 @@ async function prepareSession(spec: SegmentSpec, shared: SharedCompute, signal?:
 /**
  * @throws D3Error `RUNTIME_CREATE_FAILED` for weights in a folder, which a browser has not
  */
-function prepareRequest({ id, model, level, weights }: SegmentSpec, backend: WebBackendName): PrepareRequest {
+function prepareRequest({ id, model, level, weights, warm }: SegmentSpec, backend: WebBackendName): PrepareRequest {
   if (weights.kind === 'folder') {
     const reason = `its weights are the folder '${weights.path}', and a browser needs blobs`;
     throw runtimeError('RUNTIME_CREATE_FAILED', { segment: id, backend, reason });
@@ -151,6 +151,7 @@ function prepareRequest({ id, model, level, weights }: SegmentSpec, backend: Web
     id,
     model: ownedCopy(model.bytes),
     level,
+    warm: warm !== false,
     inputs: model.inputs.map(({ name, type, shape }) => ({ name, type, shape })),
     weights: [...weights.blobs].map(([path, data]) => ({ path, data: ownedCopy(data) })),
   };
