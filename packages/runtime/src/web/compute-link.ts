@@ -1,7 +1,6 @@
 import type { Remote } from 'comlink';
 import { runtimeError } from '../errors.ts';
 import type { ComputeApi, Opened, WebBackendName } from './compute-api.ts';
-import { webRuntimeError } from './errors.ts';
 import { startWorker } from './start-worker.ts';
 import { type Outcome, WorkerCalls } from './worker-calls.ts';
 
@@ -92,7 +91,7 @@ export class ComputeLink {
     const port = options.port ?? worker?.port;
     if (port === undefined) throw new TypeError('No port to a compute worker');
     const link = new ComputeLink(options.name, port, worker?.terminate);
-    void worker?.failed.then((reason) => link.#end(webRuntimeError('RUNTIME_WORKER_FAILED', { reason })));
+    void worker?.failed.then((reason) => link.#end(runtimeError('RUNTIME_WORKER_FAILED', { reason })));
     try {
       await link.#awaitStart();
       const aliveLock = `d3-compute-${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
@@ -120,7 +119,7 @@ export class ComputeLink {
   /** A worker that cannot load its script says so only to the thread that started it; a port's holder learns it by waiting. */
   async #awaitStart(): Promise<void> {
     const reason = `it did not answer within ${START_TIMEOUT_MS / 1000} s`;
-    const timer = setTimeout(() => this.#end(webRuntimeError('RUNTIME_WORKER_FAILED', { reason })), START_TIMEOUT_MS);
+    const timer = setTimeout(() => this.#end(runtimeError('RUNTIME_WORKER_FAILED', { reason })), START_TIMEOUT_MS);
     try {
       await this.call((remote) => remote.ping());
     } finally {

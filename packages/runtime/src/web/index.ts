@@ -6,7 +6,6 @@
 export type { AdapterInfo, WebBackendName } from './compute-api.ts';
 export { type ComputeOptions, type ComputeWorker, startComputeWorker } from './compute-link.ts';
 export { type DetectedBackend, detectBackends } from './detect-backends.ts';
-export { webRuntimeErrorTable } from './errors.ts';
 export { createShapeInference } from './infer-shapes.ts';
 export { startWorker, type WorkerConstructor } from './start-worker.ts';
 export { createWebBackend, type WebBackend, type WebBackendOptions } from './web-backend.ts';

@@ -2,7 +2,6 @@ import type * as Ort from 'onnxruntime-web';
 import { runtimeError } from '../errors.ts';
 import type { OpenRequest, WebBackendName } from './compute-api.ts';
 import { whyNoWebGpu } from './detect-backends.ts';
-import { webRuntimeError } from './errors.ts';
 
 /** The runtime's module; all its builds have one interface. */
 export type OrtModule = typeof Ort;
@@ -25,7 +24,7 @@ const MAX_THREADS = 4;
  */
 export async function loadOrt({ backend, assets, threads }: OpenRequest): Promise<OrtModule> {
   const reason = backend === 'webgpu' ? await whyNoWebGpu() : undefined;
-  if (reason !== undefined) throw webRuntimeError('RUNTIME_WEBGPU_UNAVAILABLE', { reason });
+  if (reason !== undefined) throw runtimeError('RUNTIME_WEBGPU_UNAVAILABLE', { reason });
   const variant = backend === 'wasm' ? '' : 'Suspending' in WebAssembly ? '.jspi' : '.asyncify';
   try {
     const ort = await importBuild(variant);
@@ -58,12 +57,12 @@ async function explain(
 ): Promise<Error> {
   const reason = cause instanceof Error ? cause.message : String(cause);
   if ((cause instanceof Error && cause.name === 'EvalError') || /unsafe-eval/.test(reason)) {
-    return webRuntimeError('RUNTIME_SCRIPT_FORBIDDEN', { backend, reason }, { cause });
+    return runtimeError('RUNTIME_SCRIPT_FORBIDDEN', { backend, reason }, { cause });
   }
   for (const extension of ['mjs', 'wasm']) {
     const url = `${assets}ort-wasm-simd-threaded${variant}.${extension}`;
     const found = await whatIsWrongAt(url, extension === 'wasm' ? /wasm|octet-stream/ : /javascript/);
-    if (found !== undefined) return webRuntimeError('RUNTIME_ASSETS_NOT_FOUND', { assets, url, found }, { cause });
+    if (found !== undefined) return runtimeError('RUNTIME_ASSETS_NOT_FOUND', { assets, url, found }, { cause });
   }
   return runtimeError('RUNTIME_UNAVAILABLE', { backend, reason }, { cause });
 }
