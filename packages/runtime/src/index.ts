@@ -19,3 +19,4 @@ export { pixelShape, pixelsOf } from './picture/pixels-of.ts';
 export { readAnswer } from './picture/read-answer.ts';
 export { toNumbers } from './picture/to-numbers.ts';
 export type { Answer, Picture, Sidecar, SidecarInput, SidecarOutput, Strokes } from './picture/types.ts';
+export { SessionCache, type SessionCacheOptions, type SessionLease } from './session-cache.ts';
