@@ -4,6 +4,14 @@
  * @packageDocumentation
  */
 
+export {
+  FakeBackend,
+  type FakeBackendOptions,
+  type FakeRun,
+  type FakeSegmentSpec,
+  type FakeSession,
+} from './fakes/fake-backend.ts';
+export { FakeClock } from './fakes/fake-clock.ts';
 export { type GraphFamily, graphFamilies, randomGraph } from './graphs/layer-graphs.ts';
 export { Random } from './graphs/random.ts';
 export { type RandomProblemOptions, randomProblem } from './graphs/random-problem.ts';
