@@ -12,7 +12,7 @@ import fastifyPlugin from 'fastify-plugin';
 import { serverError } from './errors.ts';
 import { calibratedProfile } from './executor/calibrated-profile.ts';
 import { Executor } from './executor/executor.ts';
-import { type Access, guard, isAllowedOrigin, LINK_PATH } from './http/access.ts';
+import { type Access, allowPrivateNetwork, guard, isAllowedOrigin, LINK_PATH } from './http/access.ts';
 import { answerErrors, explainError } from './http/error-handler.ts';
 import { inferenceRoutes } from './http/inference-routes.ts';
 import { modelRoutes } from './http/model-routes.ts';
@@ -41,8 +41,8 @@ const VERSION = '0.1.0';
 const DRAIN_WITHIN_MS = 10_000;
 
 /**
- * The D3 server as a Fastify plugin: link, models, inference and health of one tier. The app listens (`serve` is one that does); it
- * must not be given a JSON parser of its own afterwards.
+ * The D3 server as a Fastify plugin: link, models, inference and health of one tier. The app listens; `serve`
+ * is one that does.
  *
  * @throws D3Error `SERVER_OPTION_INVALID`, `SERVER_TOKEN_REQUIRED`, `RUNTIME_UNAVAILABLE`, when it is registered
  */
@@ -87,11 +87,14 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
   answerErrors(app, tier);
   await admit(app, { tier, token, allowOrigins: options.allowOrigins, drain });
   modelRoutes(app, { store, isPrivate: token !== undefined });
-  inferenceRoutes(app, {
-    ...{ tier, version: VERSION, store, executor, limits },
-    unready: () => state.unready(),
-    draining: () => state.draining,
-  });
+  // In a scope of its own: it takes bodies as they are, and leaves the app's parsers alone.
+  await app.register(async (scope) =>
+    inferenceRoutes(scope, {
+      ...{ tier, version: VERSION, store, executor, limits },
+      unready: () => state.unready(),
+      draining: () => state.draining,
+    }),
+  );
   linkRoute(app, links, { tier, maxLinks: limits.maxLinks });
 }
 
@@ -100,6 +103,7 @@ async function admit(
   app: FastifyInstance,
   access: Access & { readonly drain: (reason: string) => Promise<void> },
 ): Promise<void> {
+  allowPrivateNetwork(app, access);
   await app.register(cors, {
     origin: (origin, decide) => decide(null, origin !== undefined && isAllowedOrigin(origin, access)),
     methods: ['GET', 'POST'],

@@ -22,16 +22,23 @@ export function isAllowedOrigin(origin: string, { allowOrigins }: Access): boole
 
 /** Refuses, before anything else happens, pages of foreign origins and requests without the token. Health is open to all. */
 export function guard(app: FastifyInstance, access: Access): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', async (request) => {
     const { origin } = request.headers;
     if (origin !== undefined && !isAllowedOrigin(origin, access)) {
       throw serverError('SERVER_ORIGIN_REFUSED', { origin, tier: access.tier });
     }
-    if (request.headers['access-control-request-private-network'] !== undefined) {
-      reply.header('access-control-allow-private-network', 'true');
-    }
     if (!isOpen(request) && !sameTokenOf(request, access)) {
       throw serverError('SERVER_TOKEN_REFUSED', { tier: access.tier, what: 'request' });
+    }
+  });
+}
+
+/** Tells a browser that asks before it lets a page reach a private address that this one is meant. Before CORS is answered. */
+export function allowPrivateNetwork(app: FastifyInstance, access: Access): void {
+  app.addHook('onRequest', async ({ headers }, reply) => {
+    const asked = headers['access-control-request-private-network'] !== undefined;
+    if (asked && headers.origin !== undefined && isAllowedOrigin(headers.origin, access)) {
+      reply.header('access-control-allow-private-network', 'true');
     }
   });
 }
@@ -43,6 +50,6 @@ function isOpen({ method, url }: FastifyRequest): boolean {
 
 function sameTokenOf(request: FastifyRequest, { token }: Access): boolean {
   if (token === undefined) return true;
-  const [scheme, given] = (request.headers.authorization ?? '').split(' ');
-  return scheme?.toLowerCase() === 'bearer' && sameToken(given, token);
+  const given = /^bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1];
+  return sameToken(given, token);
 }

@@ -27,13 +27,9 @@ type ByModel = { Params: { model: string } };
  */
 export function inferenceRoutes(app: FastifyInstance, services: InferenceRouteServices): void {
   const { tier, version, store, limits, unready, draining } = services;
-  app.addContentTypeParser(
-    'application/octet-stream',
-    { parseAs: 'buffer', bodyLimit: limits.maxFrameBytes },
-    keepBytes,
-  );
-  app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: limits.maxFrameBytes }, keepBytes);
+  app.removeAllContentTypeParsers();
+  const types = ['application/json', 'application/octet-stream'];
+  app.addContentTypeParser(types, { parseAs: 'buffer', bodyLimit: limits.maxFrameBytes }, keepBytes);
 
   app.get('/v2', async () => ({ name: `d3-${tier}`, version, extensions: ['binary_tensor_data'] }));
   app.get('/v2/health/live', async () => ({ live: true }));
