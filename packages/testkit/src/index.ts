@@ -26,3 +26,4 @@ export {
 export type { LinkShape } from './shaping/link-shape.ts';
 export { type CutKind, ShapingProxy, type ShapingProxyOptions, startShapingProxy } from './shaping/shaping-proxy.ts';
 export type { Direction, Tap, TapControl, TapEvent, TapHttp, TapMessage, TapUnparsed } from './shaping/tap.ts';
+export { ilpModels } from './graphs/ilp-model.ts';
