@@ -260,7 +260,6 @@ describe('connect() refuses', () => {
     ['an address that is none', { edge: 'edge.local' }, 'CLIENT_OPTION_INVALID', 'ws:// or wss://'],
     ['a slowdown below 1', { slowdown: 0.5 }, 'CLIENT_OPTION_INVALID', 'at least 1'],
     ['a backend that Node has not', { backends: ['webgpu'] }, 'CLIENT_OPTION_INVALID', 'cpu'],
-    ['keepOnDevice 0', { constraints: { keepOnDevice: 0 } }, 'PARTITION_PROBLEM_INVALID', 'keepOnDevice'],
     ['a pin to no tier', { constraints: { pin: { x: 'moon' } } }, 'PARTITION_PROBLEM_INVALID', 'pin'],
   ] as const)('%s', async (_, options, code, text) => {
     await expect(open(options as Partial<ConnectOptions>)).rejects.toMatchObject({
