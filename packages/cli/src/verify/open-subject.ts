@@ -1,11 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Manifest, type ManifestTensor } from '@d3/onnx';
-const randomizeWeights = <T>(source: T, _seed: number): T => source;
+import { type Manifest, type ManifestTensor, randomizeWeights } from '@d3/onnx';
 import { normalise, pixelsOf, type SegmentSpec } from '@d3/runtime';
 import { decodePicture } from '@d3/runtime/node';
 import type { Tensor } from '@d3/tensor';
-import { openModel, type OpenModel } from '../model/open-model.ts';
+import { type OpenModel, openModel, type SourceFile } from '../model/open-model.ts';
 import { pathKind, readFileBytes } from '../model/read-file.ts';
 import { readTensorFile, requireSidecar } from '../model/read-input.ts';
 import type { GivenInput } from './references.ts';
@@ -21,7 +20,7 @@ export async function openSubject(
   options: { readonly randomWeights?: number; readonly input: readonly string[] },
 ): Promise<VerifySubject> {
   const { randomWeights: seed, input } = options;
-  const model = await openModel(path, seed === undefined ? {} : { transform: (source) => randomizeWeights(source, seed) });
+  const model = await openModel(path, seed === undefined ? {} : { transform: (source) => withRandomWeights(source, seed) });
   const beside = seed === undefined ? await recordedInputs(path, model) : [];
   const given = await Promise.all(input.map((file) => givenInput(file, model)));
   return {
@@ -31,6 +30,10 @@ export async function openSubject(
     given: [...beside, ...given],
     randomWeights: seed,
   };
+}
+
+function withRandomWeights({ bytes, external }: SourceFile, seed: number): SourceFile {
+  return { bytes: randomizeWeights(bytes, seed, { external }), external };
 }
 
 /** The file as it was, to say how far folding moved it. Its own optimisations are the safest ones. */
