@@ -19,8 +19,10 @@ export interface NodeGroup {
  * Divides the nodes into layers, in topological order. Nodes come together by fusion pattern, across tensors that cannot cross a
  * hop (of another element type, or a shape that is only known when it runs), and where a cycle between layers would arise.
  * Nodes that depend on no input are in no group, unless a network output needs one.
+ *
+ * @param joined - tensors whose makers belong to one layer, list by list: what fences need (see `fenceTensor`)
  */
-export function groupNodes(index: GraphIndex): readonly NodeGroup[] {
+export function groupNodes(index: GraphIndex, joined: readonly (readonly string[])[] = []): readonly NodeGroup[] {
   const sets = new DisjointSets(index.graph.nodes.length);
   const grouped = (at: number) => !index.constantNodes.has(at);
   const join = (nodes: readonly number[]) => sets.join(nodes.filter(grouped));
@@ -33,6 +35,7 @@ export function groupNodes(index: GraphIndex): readonly NodeGroup[] {
     for (const at of group.nodes) kinds.set(at, group.kind);
   }
   joinAnchors(index, sets, composed);
+  for (const names of joined) join(names.flatMap((name) => index.makers.get(name) ?? []));
   for (const [name, maker] of index.makers) {
     if (!canCross(index, name)) join([maker, ...(index.readers.get(name) ?? [])]);
   }

@@ -7,6 +7,8 @@ import { openModel } from '../fold/open-model.ts';
 import { removeIdentities } from '../fold/remove-identities.ts';
 import { chooseLevel } from '../layers/choose-level.ts';
 import { describeLayers } from '../layers/describe-layers.ts';
+import { fenceHalfs } from '../layers/fence-halfs.ts';
+import { fenceReductions } from '../layers/fence-reductions.ts';
 import { type GraphIndex, indexGraph } from '../layers/graph-index.ts';
 import { groupNodes } from '../layers/group-nodes.ts';
 import type {
@@ -68,12 +70,14 @@ export async function packModel(bytes: Bytes, options: PackOptions): Promise<Pac
   options.signal?.throwIfAborted();
   report({ stage: 'shapes', done: 0, total: 1 });
   const opened = fixDimensions(openModel(model), options.dims ?? {});
-  const { graph, types } = await inferShapes(model, foldGraph(opened), options.infer);
+  const shaped = await inferShapes(model, foldGraph(opened), options.infer);
   options.signal?.throwIfAborted();
-  const index = indexGraph(graph, types);
+  const reduced = fenceReductions(indexGraph(shaped.graph, shaped.types));
+  const { index, joined } = fenceHalfs(reduced.index, groupNodes(reduced.index, reduced.joined));
+  const { graph } = index;
   const tensorOf = boundaryTensors(index);
   const { weights, blobs } = await nameWeights(graph, options);
-  const { layers, nodes } = describeLayers(index, groupNodes(index), weights);
+  const { layers, nodes } = describeLayers(index, groupNodes(index, [...reduced.joined, ...joined]), weights);
   const graphBytes = writeModel(packedGraph(model, { graph, nodes, weights, tensorOf }));
   const manifest: Manifest = {
     format: 1,

@@ -8,16 +8,21 @@ import { heValues } from './he-values.ts';
 
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 
-/** A weight to fill: which dimensions it has, and how many values are summed with it. */
+/** A weight to fill: which dimensions it has, how many values are summed with it, and what its values lie around. */
 interface Target {
   readonly shape: readonly number[];
   readonly fanIn: number;
+  readonly mean: number;
 }
+
+/** A factor of each channel lies around 1, with a quarter of it as standard deviation: a signal neither dies nor explodes. */
+const GAIN = { fanIn: 32, mean: 1 } as const;
 
 /**
  * Gives the constant-filled weights of a model seeded He values, in a new file: for graphs that are published without real weights
- * (filled by ConstantOfShape or with one value), whose output would be the same whatever goes in. Only weights of Conv,
- * ConvTranspose, Gemm and MatMul change; a model without constant-filled ones comes back with the same values.
+ * (filled by ConstantOfShape or with one value), whose output would be the same whatever goes in. Weights of Conv, ConvTranspose, Gemm
+ * and MatMul change, and the channels' factors that would let a signal die on its way: scale and variance of BatchNormalization and
+ * vectors of Mul, to values around 1. A model without constant-filled ones comes back with the same values.
  *
  * @param seed - any 32-bit integer; equal seeds give equal bytes on every machine
  * @throws D3Error as `readModel`, and `ONNX_TOO_LARGE` when the weights do not fit a file
@@ -29,13 +34,10 @@ export function randomizeWeights(bytes: Bytes, seed: number, options: ReadOption
   if (total > MAX_FILE_BYTES) {
     throw onnxError('ONNX_TOO_LARGE', { limit: MAX_FILE_BYTES, bytes: total, what: 'the model with random weights' });
   }
-  const filled = [...targets].map(([name, { shape, fanIn }], index) =>
-    floatTensor(
-      name,
-      shape,
-      heValues(countOf(shape), fanIn, Math.imul(seed, 0x9e3779b1) + Math.imul(index, 0x85ebca6b)),
-    ),
-  );
+  const filled = [...targets].map(([name, { shape, fanIn, mean }], index) => {
+    const values = heValues(countOf(shape), fanIn, Math.imul(seed, 0x9e3779b1) + Math.imul(index, 0x85ebca6b));
+    return floatTensor(name, shape, mean === 0 ? values : values.map((value) => value + mean));
+  });
   const initializers = model.graph.initializers.filter((tensor) => !targets.has(tensor.name));
   const nodes = model.graph.nodes.filter((node) => !targets.has(node.outputs[0] ?? ''));
   return writeModel({ ...model, graph: { ...model.graph, nodes, initializers: [...initializers, ...filled] } });
@@ -48,7 +50,11 @@ function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
   for (const node of graph.nodes) {
     for (const name of weightInputs(node)) {
       const shape = constantFilledShape(name, makers, initializers);
-      if (shape !== undefined && shape.length >= 2) targets.set(name, { shape, fanIn: fanInOf(node, shape) });
+      if (shape !== undefined && shape.length >= 2) targets.set(name, { shape, fanIn: fanInOf(node, shape), mean: 0 });
+    }
+    for (const name of gainInputs(node, makers)) {
+      const shape = constantFilledShape(name, makers, initializers);
+      if (shape !== undefined && countOf(shape) > 1 && !targets.has(name)) targets.set(name, { shape, ...GAIN });
     }
   }
   return targets;
@@ -58,6 +64,17 @@ function weightInputs(node: OnnxNode): readonly string[] {
   if (node.domain !== '') return [];
   if (node.op === 'MatMul') return node.inputs;
   return ['Conv', 'ConvTranspose', 'Gemm'].includes(node.op) ? node.inputs.slice(1, 2) : [];
+}
+
+/** Factors of channels: of a BatchNormalization, or of a Mul, there also behind the Unsqueeze that gives them their place. */
+function gainInputs(node: OnnxNode, makers: ReadonlyMap<string, OnnxNode>): readonly string[] {
+  if (node.domain !== '') return [];
+  if (node.op === 'BatchNormalization') return [node.inputs[1] ?? '', node.inputs[4] ?? ''];
+  if (node.op !== 'Mul') return [];
+  return node.inputs.map((name) => {
+    const maker = makers.get(name);
+    return maker?.op === 'Unsqueeze' ? (maker.inputs[0] ?? '') : name;
+  });
 }
 
 function fanInOf(node: OnnxNode, shape: readonly number[]): number {
