@@ -12,6 +12,7 @@ export {
   type FakeSession,
 } from './fakes/fake-backend.ts';
 export { FakeClock } from './fakes/fake-clock.ts';
+export { ilpModels } from './graphs/ilp-model.ts';
 export { type GraphFamily, graphFamilies, randomGraph } from './graphs/layer-graphs.ts';
 export { Random } from './graphs/random.ts';
 export { type RandomProblemOptions, randomProblem } from './graphs/random-problem.ts';
@@ -26,4 +27,3 @@ export {
 export type { LinkShape } from './shaping/link-shape.ts';
 export { type CutKind, ShapingProxy, type ShapingProxyOptions, startShapingProxy } from './shaping/shaping-proxy.ts';
 export type { Direction, Tap, TapControl, TapEvent, TapHttp, TapMessage, TapUnparsed } from './shaping/tap.ts';
-export { ilpModels } from './graphs/ilp-model.ts';
