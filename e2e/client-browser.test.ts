@@ -6,6 +6,7 @@ import { segmentsOf } from '@d3/partition';
 import type { Browser, Page, Worker } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fabric, startFabric } from './client-browser/fabric.ts';
+import type { Ran } from './client-browser/page.ts';
 import {
   buildPage,
   type Harness,
@@ -75,6 +76,8 @@ describe.skipIf(absent)('connect() in a browser', () => {
     return { keepOnDevice: 3, pin: { [middle]: 'edge', [names.at(-1) ?? '']: 'cloud' } };
   };
   const alone: Constraints = { unavailable: ['edge', 'cloud'] };
+  /** Enough for the device to be busy for much longer than a timer may be late, and not for seconds on a software GPU. */
+  const heavyDevice = (): Constraints => ({ keepOnDevice: 6, pin: { [convs().at(-1)?.name ?? '']: 'edge' } });
   const fromTheEdge = (): Constraints => ({
     pin: { [convs()[0]?.name ?? '']: 'edge', [convs().at(-1)?.name ?? '']: 'cloud' },
   });
@@ -92,24 +95,27 @@ describe.skipIf(absent)('connect() in a browser', () => {
     async (backend) => {
       const wholes = await inferBoth(page, options(backend, alone));
       const ran = await inferBoth(page, options(backend, threeTiers()));
+      const natives = await Promise.all([KITTEN, FISH].map(({ file }) => fabric.runWhole(file)));
+      const apart = (runs: readonly Ran[]) =>
+        runs.map(({ output }, index) => maxDifference(output, natives[index] ?? []));
       for (const [index, wanted] of [KITTEN, FISH].entries()) {
         const [result, here] = [ran[index], wholes[index]];
         if (result === undefined || here === undefined) throw new Error('No result');
         expect(result.placement.map(({ tier }) => tier)).toEqual(['device', 'edge', 'cloud']);
         expect(result.placement.map((part) => part.backend)).toEqual([backend, 'cpu', 'cpu']);
         expect(result.placement.every(({ layers }) => hasConv(layers))).toBe(true);
-        expect(here.placement.map(({ tier }) => tier)).toEqual(['device']);
+        expect(here.placement.map((part) => [part.tier, part.backend])).toEqual([['device', backend]]);
         expect(result.top[0]?.index).toBe(wanted.index);
         expect(result.top[0]?.score).toBeCloseTo(wanted.score, 3);
-        const native = await fabric.runWhole(wanted.file);
-        expect(topFive(result.output)).toEqual(topFive(native));
-        const [error, distance] = [maxDifference(result.output, native), maxDifference(here.output, native)];
-        const largest = native.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-        console.log(`${backend} ${wanted.file}: error ${error}, backends apart ${distance}, largest ${largest}`);
-        // A mixed run rounds in other places than either backend: a few times their distance is usual, never more than 8.
-        expect(error).toBeLessThanOrEqual(8 * distance);
-        expect(error / largest).toBeLessThanOrEqual(1e-4);
+        expect(topFive(result.output)).toEqual(topFive(natives[index] ?? []));
       }
+      // A mixed run rounds in other places than either backend: a few times their distance is usual, never more than 8. On
+      // one picture the two may agree by luck, so both count.
+      const [error, distance] = [Math.max(...apart(ran)), Math.max(...apart(wholes))];
+      const largest = Math.max(...natives.map((native) => native.reduce((most, value) => Math.max(most, value), 0)));
+      console.log(`${backend}: error ${error}, backends apart ${distance}, largest score ${largest}`);
+      expect(error).toBeLessThanOrEqual(8 * distance);
+      expect(error / largest).toBeLessThanOrEqual(1e-4);
     },
     DEADLINE_MS,
   );
@@ -191,7 +197,7 @@ describe.skipIf(absent)('connect() in a browser', () => {
   it.each(['webgpu', 'wasm'] as const)(
     'never holds up the session worker’s timers while %s runs',
     async (backend) => {
-      await page.call('openSession', options(backend, alone));
+      await page.call('openSession', options(backend, heavyDevice()));
       const gapsMs: number[] = [];
       // A blocked thread is late by a whole run, every time; one that is short of a core, now and then: the best counts.
       while (gapsMs.length < 3 && !(Math.min(...gapsMs) <= 50)) {

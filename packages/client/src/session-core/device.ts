@@ -97,10 +97,9 @@ export class Device {
     return this.#byTime(flops)[0]?.name;
   }
 
-  /** Ends every open backend. */
+  /** Ends every open backend; what was measured can still be read. */
   async dispose(): Promise<void> {
     const open = [this.#current?.backend, ...this.#candidates.map((candidate) => candidate.backend)];
-    this.#current = undefined;
     for (const candidate of this.#candidates) delete candidate.backend;
     await Promise.all([...new Set(open)].map((backend) => backend?.dispose()));
   }
