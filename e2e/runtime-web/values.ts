@@ -59,8 +59,29 @@ export function sampleOf(type: ElementType): Tensor {
   return { type, shape: [2, 3], bytes: larger.subarray(8, 8 + byteLength) };
 }
 
-/** How late a 5 ms timer of this thread was, at most, while `work` went on. */
-export async function longestGap(work: () => Promise<void>): Promise<{ gapMs: number; busyMs: number }> {
+/** How late a timer of this thread was, and how long the work took beside it. */
+export interface Gap {
+  readonly gapMs: number;
+  readonly busyMs: number;
+}
+
+const ATTEMPTS = 3;
+const SHORT_MS = 50;
+
+/**
+ * How late a 5 ms timer of this thread was, at most, while `work` went on. A blocked thread is late by a whole run, every time;
+ * one that is merely short of a core, because other work has them all, now and then: the best of three attempts counts.
+ */
+export async function longestGap(work: () => Promise<void>): Promise<Gap> {
+  let best = await gapDuring(work);
+  for (let attempt = 1; attempt < ATTEMPTS && best.gapMs > SHORT_MS; attempt++) {
+    const again = await gapDuring(work);
+    if (again.gapMs < best.gapMs) best = again;
+  }
+  return best;
+}
+
+async function gapDuring(work: () => Promise<void>): Promise<Gap> {
   const startedMs = performance.now();
   let lastMs = startedMs;
   let gapMs = 0;
@@ -71,5 +92,6 @@ export async function longestGap(work: () => Promise<void>): Promise<{ gapMs: nu
   }, 5);
   await work();
   clearInterval(timer);
-  return { gapMs, busyMs: performance.now() - startedMs };
+  const endedMs = performance.now();
+  return { gapMs: Math.max(gapMs, endedMs - lastMs - 5), busyMs: endedMs - startedMs };
 }
