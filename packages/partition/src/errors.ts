@@ -17,6 +17,11 @@ export const partitionErrorTable = {
     status: 400,
     retryable: false,
   },
+  PARTITION_STACK_INVALID: {
+    message: "The stack cannot be tiled at layer '{layer}': {fault}; end the stack before it",
+    status: 400,
+    retryable: false,
+  },
   PARTITION_STRATEGY_UNKNOWN: {
     message: "There is no strategy '{strategy}': choose from {known}",
     status: 400,

@@ -29,6 +29,8 @@ export type {
   StrategyResult,
   WeightRef,
 } from './problem.ts';
+export { BAND_FACTOR, type Change, changeBeyondBands } from './repartition/bands.ts';
+export { type Repartitioned, repartition } from './repartition/repartition.ts';
 export { type Segment, type Segmentation, segmentsOf } from './segments.ts';
 export { dads } from './strategies/dads.ts';
 export { hpa, plainHpa } from './strategies/hpa.ts';
@@ -37,6 +39,26 @@ export { neurosurgeon } from './strategies/neurosurgeon.ts';
 export { optimal } from './strategies/optimal.ts';
 export { singleTier } from './strategies/single-tier.ts';
 export type { Strategy } from './strategies/strategy.ts';
+export {
+  bordersOf,
+  chooseTiling,
+  partOf,
+  type TiledStage,
+  type TileNode,
+  type TilingPlan,
+} from './tiling/choose-tiling.ts';
+export {
+  type AxisWindow,
+  area,
+  hull,
+  type NeededRange,
+  neededRange,
+  type Range,
+  type Region,
+  splitByShares,
+} from './tiling/ranges.ts';
+export { type FeatureMap, type Stack, type StackLayer, untileable, verifyStack } from './tiling/stack.ts';
+export { equalGrid, type Grid, type Tile, type TileLayer, type Tiling, tileStack } from './tiling/tile-stack.ts';
 export { parseProblem } from './verify/parse-problem.ts';
 export { verifyGraph } from './verify/verify-graph.ts';
 export { planViolation, type Violation, verifyPlan } from './verify/verify-plan.ts';

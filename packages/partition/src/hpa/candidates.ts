@@ -22,7 +22,7 @@ export function candidates(problem: Problem, stations: readonly number[], scope:
   const hops = mergeHops(problem.hops, stations);
   const costs = levelCosts(problem, scope.graph, scope);
   const tails = tailsOf(problem, costs, { stations, hops });
-  const byLevel = followTails(problem, costs, { stations, hops, tails });
+  const { chosen: byLevel } = followTails(problem, costs, { stations, hops, tails });
   const place = { ...scope, stations, hops };
   return [
     Array.from(levels.levelOf, (level) => stations[byLevel[level] ?? 0] ?? 0),

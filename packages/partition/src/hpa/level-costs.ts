@@ -116,12 +116,12 @@ function addNext(
   }
 }
 
-/** The station of each level, following the tails from the network's inputs. */
+/** The station of each level, following the tails from the network's inputs, and what that is estimated to cost. */
 export function followTails(
   problem: Problem,
   costs: LevelCosts,
   { stations, hops, tails }: TailScope & { tails: Tails },
-): Uint8Array {
+): { chosen: Uint8Array; ms: number } {
   const count = stations.length;
   const levelCount = costs.outputBytes.length;
   let enterMs = 0;
@@ -140,5 +140,5 @@ export function followTails(
     chosen[level] = station;
     station = tails.next[level * count + station] ?? station;
   }
-  return chosen;
+  return { chosen, ms: bestMs };
 }

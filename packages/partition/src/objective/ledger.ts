@@ -14,7 +14,7 @@ export interface StationCosts {
  * time linear in the graph; moving one layer and asking for the new cost takes time in its neighbours and the tiers alone.
  */
 export class Ledger {
-  readonly #problem: Problem;
+  #problem: Problem;
   readonly #graph: PreparedGraph;
   readonly #tierCount: number;
   readonly #tierOf: Int32Array;
@@ -86,6 +86,17 @@ export class Ledger {
       this.#furthest[tensor] = furthest;
       this.#countTensor(tensor, 1);
     }
+  }
+
+  /**
+   * The same account under other links, objective or fixed costs: itself, at no cost.
+   *
+   * @param problem - with the very layers and tensors of the ledger's own
+   */
+  relinked(problem: Problem): this {
+    this.#problem = problem;
+    this.#merged.clear();
+    return this;
   }
 
   /** The figure that the problem's objective minimises. */
