@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { D3Error, isD3Error } from '@d3/errors';
-import type { FastifyBaseLogger, FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { serverError } from '../errors.ts';
 
 /**
@@ -24,6 +24,7 @@ export function answerErrors(app: FastifyInstance, tier: string): void {
   app.setErrorHandler((error: FastifyError | D3Error, request, reply) => {
     const { method, url } = request;
     const path = url.split('?', 1)[0] ?? '';
+    endRefusedUpgrade(request, reply);
     const status = 'statusCode' in error ? error.statusCode : undefined;
     if (!isD3Error(error) && status !== undefined && status < 500) {
       const refused = serverError('SERVER_REQUEST_INVALID', { method, path, problem: error.message });
@@ -34,8 +35,15 @@ export function answerErrors(app: FastifyInstance, tier: string): void {
     return reply.code(known.status).send({ error: known.toJSON() });
   });
   app.setNotFoundHandler((request, reply) => {
+    endRefusedUpgrade(request, reply);
     const { method, url } = request;
     const unknown = serverError('SERVER_NOT_FOUND', { method, path: (url.split('?', 1)[0] ?? '').slice(0, 200) });
     return reply.code(404).send({ error: unknown.toJSON() });
   });
+}
+
+/** Node lets go of a socket that asked for an upgrade: one that is refused would stay open for as long as its peer likes. */
+function endRefusedUpgrade({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.headers.upgrade === undefined) return;
+  reply.raw.once('finish', () => raw.socket.destroySoon());
 }
