@@ -23,8 +23,27 @@ export function openModel(model: OnnxModel): OpenGraph {
     else if (constants.has(tensor.name)) throw invalid(`tensor '${tensor.name}' is made twice`);
     else constants.set(tensor.name, tensor);
   }
-  const graph = nameConstantOutputs({ nodes, constants, inputs, outputs: model.graph.outputs });
+  const named = { nodes: distinguishNodes(nodes), constants, inputs, outputs: model.graph.outputs };
+  const graph = nameConstantOutputs(named);
   return { ...graph, nodes: sortNodes(graph, checkNames(graph)) };
+}
+
+/** Nodes of equal names, which runtimes refuse, told apart by a number; nameless ones stay so. */
+function distinguishNodes(nodes: readonly OnnxNode[]): readonly OnnxNode[] {
+  const taken = new Set(nodes.map((node) => node.name));
+  const seen = new Set<string>();
+  return nodes.map((node) => {
+    if (node.name === '' || !seen.has(node.name)) {
+      seen.add(node.name);
+      return node;
+    }
+    let count = 2;
+    while (taken.has(`${node.name}_${count}`)) count++;
+    const name = `${node.name}_${count}`;
+    taken.add(name);
+    seen.add(name);
+    return { ...node, name };
+  });
 }
 
 /** An output that is a constant gets a node that makes it, since layers are what makes outputs. */

@@ -15,14 +15,16 @@ interface Target {
   readonly mean: number;
 }
 
-/** A factor of each channel lies around 1, with a quarter of it as standard deviation: a signal neither dies nor explodes. */
+/** A factor of each channel lies around 1, with a quarter of it as standard deviation: a signal does not die. */
 const GAIN = { fanIn: 32, mean: 1 } as const;
+/** Where two branches are added, smaller ones: sums over many blocks do not explode. */
+const BRANCH_GAIN = { fanIn: 512, mean: 0.25 } as const;
 
 /**
  * Gives the constant-filled weights of a model seeded He values, in a new file: for graphs that are published without real weights
  * (filled by ConstantOfShape or with one value), whose output would be the same whatever goes in. Weights of Conv, ConvTranspose, Gemm
  * and MatMul change, and the channels' factors that would let a signal die on its way: scale and variance of BatchNormalization and
- * vectors of Mul, to values around 1. A model without constant-filled ones comes back with the same values.
+ * vectors of Mul. A model without constant-filled ones comes back with the same values.
  *
  * @param seed - any 32-bit integer; equal seeds give equal bytes on every machine
  * @throws D3Error as `readModel`, and `ONNX_TOO_LARGE` when the weights do not fit a file
@@ -46,6 +48,7 @@ export function randomizeWeights(bytes: Bytes, seed: number, options: ReadOption
 function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
   const initializers = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0] ?? '', node]));
+  const branches = addedBranches(graph, makers);
   const targets = new Map<string, Target>();
   for (const node of graph.nodes) {
     for (const name of weightInputs(node)) {
@@ -54,7 +57,9 @@ function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
     }
     for (const name of gainInputs(node, makers)) {
       const shape = constantFilledShape(name, makers, initializers);
-      if (shape !== undefined && countOf(shape) > 1 && !targets.has(name)) targets.set(name, { shape, ...GAIN });
+      // A variance, the fifth input, divides: it stays around 1.
+      const gain = branches.has(node.outputs[0] ?? '') && name !== node.inputs[4] ? BRANCH_GAIN : GAIN;
+      if (shape !== undefined && countOf(shape) > 1 && !targets.has(name)) targets.set(name, { shape, ...gain });
     }
   }
   return targets;
@@ -70,11 +75,23 @@ function weightInputs(node: OnnxNode): readonly string[] {
 function gainInputs(node: OnnxNode, makers: ReadonlyMap<string, OnnxNode>): readonly string[] {
   if (node.domain !== '') return [];
   if (node.op === 'BatchNormalization') return [node.inputs[1] ?? '', node.inputs[4] ?? ''];
-  if (node.op !== 'Mul') return [];
-  return node.inputs.map((name) => {
-    const maker = makers.get(name);
-    return maker?.op === 'Unsqueeze' ? (maker.inputs[0] ?? '') : name;
-  });
+  return node.op === 'Mul' ? node.inputs.map((name) => behindUnsqueeze(name, makers)) : [];
+}
+
+function behindUnsqueeze(name: string, makers: ReadonlyMap<string, OnnxNode>): string {
+  const maker = makers.get(name);
+  return maker?.op === 'Unsqueeze' ? (maker.inputs[0] ?? '') : name;
+}
+
+/** Tensors that are added to another one, not to a constant. */
+function addedBranches(graph: OnnxGraph, makers: ReadonlyMap<string, OnnxNode>): ReadonlySet<string> {
+  const constants = new Set(graph.initializers.map((tensor) => tensor.name));
+  const isConstant = (name: string) => {
+    const source = behindUnsqueeze(name, makers);
+    return constants.has(source) || makers.get(source)?.op === 'ConstantOfShape';
+  };
+  const sums = graph.nodes.filter((node) => node.op === 'Add' || node.op === 'Sum');
+  return new Set(sums.filter((node) => !node.inputs.some(isConstant)).flatMap((node) => node.inputs));
 }
 
 function fanInOf(node: OnnxNode, shape: readonly number[]): number {
