@@ -12,7 +12,15 @@ export function cloudConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Se
   return readServerConfig('cloud', { argv, env, port: DEFAULT_PORT });
 }
 
+/** Where a cloud that is mounted as a plugin is configured from. */
+export interface CloudAppOptions {
+  /** Default none. */
+  readonly argv?: readonly string[];
+  /** Default the process's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** The cloud as a plugin, to mount in a Fastify app of one's own. */
-export const app: FastifyPluginAsync = async (fastify) => {
-  await fastify.register(d3Server, cloudConfig([], process.env));
+export const app: FastifyPluginAsync<CloudAppOptions> = async (fastify, { argv = [], env = process.env }) => {
+  await fastify.register(d3Server, cloudConfig(argv, env));
 };

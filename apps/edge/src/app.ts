@@ -14,7 +14,15 @@ export function edgeConfig(argv: readonly string[], env: NodeJS.ProcessEnv): Ser
   return { upstream: DEFAULT_UPSTREAM, ...config };
 }
 
+/** Where an edge that is mounted as a plugin is configured from. */
+export interface EdgeAppOptions {
+  /** Default none. */
+  readonly argv?: readonly string[];
+  /** Default the process's. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /** The edge as a plugin, to mount in a Fastify app of one's own. */
-export const app: FastifyPluginAsync = async (fastify) => {
-  await fastify.register(d3Server, edgeConfig([], process.env));
+export const app: FastifyPluginAsync<EdgeAppOptions> = async (fastify, { argv = [], env = process.env }) => {
+  await fastify.register(d3Server, edgeConfig(argv, env));
 };

@@ -76,7 +76,7 @@ describe('serve()', () => {
 
   it('speaks https and wss when it has key and certificate', async ({ skip }) => {
     const [key, cert] = [join(tiers.folder, 'key.pem'), join(tiers.folder, 'cert.pem')];
-    const made = spawnSync('openssl', [
+    const made = spawnSync(process.env.OPENSSL ?? 'openssl', [
       ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', '-subj', '/CN=localhost'],
       ...['-keyout', key, '-out', cert],
     ]);
