@@ -48,7 +48,7 @@ export function randomizeWeights(bytes: Bytes, seed: number, options: ReadOption
 function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
   const initializers = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0] ?? '', node]));
-  const branches = addedBranches(graph, makers);
+  const added = addedBranches(graph, makers);
   const targets = new Map<string, Target>();
   for (const node of graph.nodes) {
     for (const name of weightInputs(node)) {
@@ -56,10 +56,16 @@ function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
       if (shape !== undefined && shape.length >= 2) targets.set(name, { shape, fanIn: fanInOf(node, shape), mean: 0 });
     }
     for (const name of gainInputs(node, makers)) {
-      const shape = constantFilledShape(name, makers, initializers);
+      // Statistics of weights that are no more would make a signal explode, constant or not.
+      const stale = weightInputs(makers.get(node.inputs[0] ?? '') ?? node).some((weight) => targets.has(weight));
+      const given = stale ? initializers.get(name)?.shape : undefined;
+      const shape = constantFilledShape(name, makers, initializers) ?? given;
+      if (shape === undefined || countOf(shape) < 2 || targets.has(name)) continue;
       // A variance, the fifth input, divides: it stays around 1.
-      const gain = branches.has(node.outputs[0] ?? '') && name !== node.inputs[4] ? BRANCH_GAIN : GAIN;
-      if (shape !== undefined && countOf(shape) > 1 && !targets.has(name)) targets.set(name, { shape, ...gain });
+      targets.set(name, {
+        shape,
+        ...(added.has(node.outputs[0] ?? '') && name !== node.inputs[4] ? BRANCH_GAIN : GAIN),
+      });
     }
   }
   return targets;
