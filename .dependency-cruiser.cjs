@@ -13,7 +13,7 @@ const ORDER = [
   ['zoo', ['errors', 'tensor', 'partition', 'onnx']],
 ];
 const PURE = ['errors', 'tensor', 'partition', 'profile', 'onnx', 'protocol'];
-const notTest = { pathNot: '\\.test\\.ts$' };
+const notTest = { pathNot: '\\.test\\.ts$|/src/testing/' };
 
 module.exports = {
   forbidden: [

@@ -1,6 +1,19 @@
 /**
  * ONNX bytes to layer graph and back: read, fold, shapes, layers, extract, pack.
  *
+ * `packModel` turns an ONNX file into a *packed model*: a manifest (the layer graph that `@d3/partition` plans with), the folded
+ * graph without its weights, and one blob per distinct weight. `extractSegment` cuts the sub-model of any layers that an
+ * assignment puts on one tier; run one after the other at the manifest's level, segments give the bits of the whole.
+ *
+ * Nothing here needs a runtime, the DOM or Node. The shapes of a graph are asked of a runtime through `ShapeInference`.
+ *
+ * @example
+ * ```ts
+ * const packed = await packModel(bytes, { name: modelNameOf('My Net.onnx'), infer });
+ * const firstHalf = extractSegment(packed, [0, 1, 2], { locate: ({ id }) => ({ path: id, offset: 0 }) });
+ * // firstHalf.bytes → a runtime, with packed.weights as its external data; firstHalf.inputs and .outputs: what crosses
+ * ```
+ *
  * @packageDocumentation
  */
 

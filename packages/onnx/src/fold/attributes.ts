@@ -1,5 +1,4 @@
-import { toNumber } from '../proto/field-reader.ts';
-import type { OnnxAttributeValues, OnnxGraph, OnnxNode, OnnxTensor } from '../proto/model.ts';
+import type { OnnxAttributeValues, OnnxNode, OnnxTensor } from '../proto/model.ts';
 
 const TEXT = new TextDecoder();
 
@@ -12,20 +11,21 @@ function find<Kind extends keyof OnnxAttributeValues>(
   return found?.value as OnnxAttributeValues[Kind] | undefined;
 }
 
+/** As a number; beyond what one holds exactly ("to the end", in slices) the largest that it does. */
+function clamped(value: bigint): number {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : Math.sign(number) * Number.MAX_SAFE_INTEGER;
+}
+
 /** An integer attribute, or `fallback`. */
 export function intAttribute(node: OnnxNode, name: string, fallback: number): number {
   const value = find(node, name, 'int');
-  return value === undefined ? fallback : toNumber(value);
-}
-
-/** An integer-list attribute as exact integers, if the node has it. */
-export function bigintsAttribute(node: OnnxNode, name: string): readonly bigint[] | undefined {
-  return find(node, name, 'ints');
+  return value === undefined ? fallback : clamped(value);
 }
 
 /** An integer-list attribute, if the node has it. */
 export function intsAttribute(node: OnnxNode, name: string): readonly number[] | undefined {
-  return find(node, name, 'ints')?.map(toNumber);
+  return find(node, name, 'ints')?.map(clamped);
 }
 
 /** A float attribute, or `fallback`. */
@@ -47,12 +47,4 @@ export function tensorAttribute(node: OnnxNode, name: string): OnnxTensor | unde
 /** Whether the node has bodies: If, Loop, Scan. */
 export function hasBody(node: OnnxNode): boolean {
   return node.attributes.some((attribute) => attribute.kind === 'graph' || attribute.kind === 'graphs');
-}
-
-/** The graphs inside a node. */
-export function bodiesOf(node: OnnxNode): readonly OnnxGraph[] {
-  return node.attributes.flatMap((attribute) => {
-    if (attribute.kind === 'graph') return [attribute.value];
-    return attribute.kind === 'graphs' ? attribute.value : [];
-  });
 }

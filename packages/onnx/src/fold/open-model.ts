@@ -1,5 +1,5 @@
 import { onnxError } from '../errors.ts';
-import type { Bytes, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from '../proto/model.ts';
+import type { Bytes, OnnxModel, OnnxNode, OnnxTensor } from '../proto/model.ts';
 import { type OpenGraph, readsOf, writesOf } from './open-graph.ts';
 
 /**
@@ -200,16 +200,4 @@ function insertSorted(list: number[], value: number): void {
     else high = middle;
   }
   list.splice(low, 0, value);
-}
-
-/** The model's own graph again, from an open one; every constant an initializer. */
-export function closeGraph(name: string, graph: OpenGraph): OnnxGraph {
-  return {
-    name,
-    nodes: graph.nodes,
-    initializers: [...graph.constants.values()],
-    inputs: graph.inputs,
-    outputs: graph.outputs,
-    values: [],
-  };
 }

@@ -10,8 +10,8 @@ const PRODUCTS: readonly string[] = ['Gemm', 'MatMul'];
  * that operator belongs to its layer, so that a cut never decides over it.
  *
  * before: Pad → Conv or pool; Transpose, or × ÷ by a scalar → Gemm or MatMul
- * after: BatchNorm; + × ÷ by a constant per channel; Add or Sum of a second tensor of the same shape; one activation;
- * Transpose of a product
+ * after: BatchNorm; + − × ÷ with a constant per channel; Add or Sum of a second tensor of the same shape; one activation;
+ * Transpose of a Gemm
  *
  * @returns the nodes of the group, the anchor among them
  */
@@ -26,7 +26,7 @@ export function groupAround(index: GraphIndex, anchor: number): readonly number[
     return true;
   };
   while (take(affineAfter(index, anchor, last)));
-  const sum = sumAfter(index, last);
+  const sum = sumAfter(index, anchor, last);
   if (take(sum) && sum !== undefined) group.push(...otherProducts(index, anchor, sum));
   const reader = soleReader(index, last);
   const isActivation = nodeOfKind(index, reader, ACTIVATIONS) !== undefined;
@@ -44,13 +44,13 @@ function nodesBefore(index: GraphIndex, anchor: number): readonly number[] {
   return [0, 1].flatMap((input) => {
     const at = makerOf(index, node, input);
     const scaled = alone(at, ['Mul', 'Div']).filter((scale) => hasConstant(index, nodeAt(index, scale), [1]));
-    const inner = scaled.length > 0 ? alone2(index, scaled[0], 'Transpose') : [];
+    const inner = scaled.length > 0 ? precedingAlone(index, scaled[0], 'Transpose') : [];
     return [...alone(at, ['Transpose']), ...scaled, ...inner];
   });
 }
 
 /** The node of this kind before `at` (its first or second input), if `at` alone reads it. */
-function alone2(index: GraphIndex, at: number | undefined, kind: string): readonly number[] {
+function precedingAlone(index: GraphIndex, at: number | undefined, kind: string): readonly number[] {
   if (at === undefined) return [];
   const node = nodeAt(index, at);
   return [0, 1].flatMap((input) => {
@@ -68,25 +68,32 @@ function affineAfter(index: GraphIndex, anchor: number, last: number): number | 
   const node = nodeOfKind(index, next, ['Mul', 'Add', 'Div', 'Sub']);
   const shape = shapeOf(index, nodeAt(index, anchor).outputs[0]);
   if (node === undefined || shape === undefined) return undefined;
-  const channels = nodeOfKind(index, anchor, PRODUCTS) ? shape.at(-1) : shape[1];
+  const isProduct = nodeOfKind(index, anchor, PRODUCTS) !== undefined;
+  const channels = isProduct ? shape.at(-1) : shape[1];
+  if (isProduct && node.op === 'Add' && hasConstant(index, node)) return next;
   return hasConstant(index, node, [1, channels ?? 1]) ? next : undefined;
 }
 
-/** Whether one input of a node is a constant of so many elements. */
-function hasConstant(index: GraphIndex, node: OnnxNode, counts: readonly number[]): boolean {
+/** Whether one input of a node is a constant, of one of these numbers of elements if they are given. */
+function hasConstant(index: GraphIndex, node: OnnxNode, counts?: readonly number[]): boolean {
   return node.inputs.some((_, input) => {
     const constant = constantInput(index, node, input);
-    return constant !== undefined && counts.includes(countOf(constant.shape));
+    return constant !== undefined && (counts?.includes(countOf(constant.shape)) ?? true);
   });
 }
 
-/** An Add or two-input Sum with another tensor of the same shape: a residual connection, or a bias that is computed. */
-function sumAfter(index: GraphIndex, last: number): number | undefined {
+/**
+ * An Add or two-input Sum with another tensor of the same shape: a residual connection, or a bias that is computed. To a product
+ * a smaller one may be added too.
+ */
+function sumAfter(index: GraphIndex, anchor: number, last: number): number | undefined {
   const next = soleReader(index, last);
   const node = nodeOfKind(index, next, ['Add', 'Sum']);
   if (node === undefined || node.inputs.length !== 2) return undefined;
-  const [left, right] = node.inputs.map((name) => shapeOf(index, name));
-  const same = left !== undefined && right !== undefined && countOf(left) === countOf(right);
+  const own = shapeOf(index, nodeAt(index, last).outputs[0]);
+  const counts = [...node.inputs, node.outputs[0]].map((name) => countOf(shapeOf(index, name) ?? [Number.NaN]));
+  const compared = nodeOfKind(index, anchor, PRODUCTS) ? counts.slice(-1) : counts;
+  const same = own !== undefined && compared.every((count) => count === countOf(own));
   const computed = node.inputs.every((_, input) => constantInput(index, node, input) === undefined);
   return same && computed ? next : undefined;
 }

@@ -131,6 +131,29 @@ describe('packModel()', () => {
     expect(relativeDistance(after.y, before.y)).toBeLessThan(1e-6);
   });
 
+  it('folds into a copy of a weight that two convolutions share', async () => {
+    const norm = (name: string, factor: number) => [
+      ...['scale', 'bias', 'mean'].map((part) => floats(`${name}.${part}`, [4], [1, 2, 3, 4])),
+      floats(`${name}.variance`, [4], [factor, 1, 1, 1]),
+    ];
+    const norms = [norm('n1', 4), norm('n2', 9)] as const;
+    const bytes = chain(
+      [1, 4, 6, 6],
+      [
+        { op: 'Conv', inputs: ['x', 'w'], outputs: ['c1'] },
+        { op: 'BatchNormalization', inputs: ['c1', ...norms[0].map(({ name }) => name)], outputs: ['b1'] },
+        { op: 'Conv', inputs: ['b1', 'w'], outputs: ['c2'] },
+        { op: 'BatchNormalization', inputs: ['c2', ...norms[1].map(({ name }) => name)], outputs: ['y'] },
+      ],
+      { initializers: [weight('w', [4, 4, 1, 1]), ...norms.flat()] },
+    );
+    const packed = await packToy(bytes);
+    expect(packed.manifest.layers.map((layer) => layer.ops)).toEqual([['Conv'], ['Conv']]);
+    const feeds = randomFeeds(packed, 1);
+    const [before, after] = [await runModel(bytes, feeds, 'disabled'), await runParts(packed, feeds, [[0, 1]])];
+    expect(relativeDistance(after.y, before.y)).toBeLessThan(1e-5);
+  });
+
   it('leaves a BatchNorm whose input is read elsewhere', async () => {
     const norm = ['scale', 'bias', 'mean', 'variance'].map((name) => floats(name, [4], [1, 2, 3, 4]));
     const { manifest } = await packToy(

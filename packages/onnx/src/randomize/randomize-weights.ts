@@ -50,11 +50,13 @@ function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0] ?? '', node]));
   const added = addedBranches(graph, makers);
   const targets = new Map<string, Target>();
-  for (const node of graph.nodes) {
+  const weightsOf = (node: OnnxNode) => {
     for (const name of weightInputs(node)) {
       const shape = constantFilledShape(name, makers, initializers);
       if (shape !== undefined && shape.length >= 2) targets.set(name, { shape, fanIn: fanInOf(node, shape), mean: 0 });
     }
+  };
+  const gainsOf = (node: OnnxNode) => {
     for (const name of gainInputs(node, makers)) {
       // Statistics of weights that are no more would make a signal explode, constant or not.
       const stale = weightInputs(makers.get(node.inputs[0] ?? '') ?? node).some((weight) => targets.has(weight));
@@ -62,11 +64,13 @@ function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
       const shape = constantFilledShape(name, makers, initializers) ?? given;
       if (shape === undefined || countOf(shape) < 2 || targets.has(name)) continue;
       // A variance, the fifth input, divides: it stays around 1.
-      targets.set(name, {
-        shape,
-        ...(added.has(node.outputs[0] ?? '') && name !== node.inputs[4] ? BRANCH_GAIN : GAIN),
-      });
+      const inBranch = added.has(node.outputs[0] ?? '') && name !== node.inputs[4];
+      targets.set(name, { shape, ...(inBranch ? BRANCH_GAIN : GAIN) });
     }
+  };
+  for (const node of graph.nodes) {
+    weightsOf(node);
+    gainsOf(node);
   }
   return targets;
 }
