@@ -50,7 +50,8 @@ export const cliErrorTable = {
     retryable: false,
   },
   CLI_INPUT_MISMATCH: {
-    message: "Input '{path}' does not fit input '{input}' of '{model}': it has {actual}, and the model needs {expected}",
+    message:
+      "Input '{path}' does not fit input '{input}' of '{model}': it has {actual}, and the model needs {expected}",
     status: 422,
     retryable: false,
   },

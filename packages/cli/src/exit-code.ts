@@ -17,12 +17,17 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Codes of other packages for options that went through as they were given. */
-const USAGE_CODES: ReadonlySet<string> = new Set(['SERVER_OPTION_INVALID', 'SERVER_TOKEN_REQUIRED', 'CLIENT_OPTION_INVALID']);
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'SERVER_OPTION_INVALID',
+  'SERVER_TOKEN_REQUIRED',
+  'CLIENT_OPTION_INVALID',
+]);
 
 /** The exit code that fits an error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (isD3Error(error, 'CLIENT_PLAN_INFEASIBLE')) return EXIT.no;
-  if (isD3Error(error)) return error.code.startsWith('CLI_BAD_') || USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failure;
+  if (isD3Error(error))
+    return error.code.startsWith('CLI_BAD_') || USAGE_CODES.has(error.code) ? EXIT.usage : EXIT.failure;
   return EXIT.failure;
 }

@@ -28,7 +28,9 @@ export async function main(args: readonly string[], terminal: Terminal = process
 function reportError(terminal: Terminal, error: unknown, json: boolean): void {
   const expected = isD3Error(error);
   const message = error instanceof Error ? error.message : String(error);
-  terminal.err(expected ? `d3: ${message} (${error.code})\n` : `d3: ${error instanceof Error ? error.stack : message}\n`);
+  terminal.err(
+    expected ? `d3: ${message} (${error.code})\n` : `d3: ${error instanceof Error ? error.stack : message}\n`,
+  );
   if (!json) return;
   const { code, details } = expected ? error : { code: 'CLI_UNEXPECTED', details: {} };
   printJson(terminal, { error: { code, message, details } });

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { CommandContext } from './command-context.ts';
 import { inferCommand } from './commands/infer.ts';
 import { packCommand } from './commands/pack.ts';
 import { planCommand } from './commands/plan.ts';
@@ -8,13 +9,6 @@ import { splitCommand } from './commands/split.ts';
 import { verifyCommand } from './commands/verify.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal/terminal.ts';
-
-/** What every command is given. */
-export interface CommandContext {
-  readonly terminal: Terminal;
-  /** States an answer other than yes: the command's exit code. */
-  answer(code: ExitCode): void;
-}
 
 const EXIT_HELP = `
 Exit codes: 0 done; 1 done, and the answer is no (not lossless, no plan meets the constraints); 2 the command line cannot be
@@ -29,7 +23,15 @@ export function createProgram(terminal: Terminal, answer: (code: ExitCode) => vo
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })
     .showHelpAfterError('(d3 --help lists the commands, d3 COMMAND --help its options)')
     .addHelpText('after', EXIT_HELP);
-  for (const make of [packCommand, splitCommand, verifyCommand, planCommand, inferCommand, serveCommand, profileCommand]) {
+  for (const make of [
+    packCommand,
+    splitCommand,
+    verifyCommand,
+    planCommand,
+    inferCommand,
+    serveCommand,
+    profileCommand,
+  ]) {
     program.addCommand(make(context).copyInheritedSettings(program));
   }
   return program;

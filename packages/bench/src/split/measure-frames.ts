@@ -29,7 +29,10 @@ function measureFrame(codec: TensorCodec, bytes: number): FrameRow {
   const tensors = { activation: makeTensor('activation', 'float32', [values.length], values) };
   const pool = new BufferPool();
   const maxBytes = 64 << 20;
-  const assembler = new FrameAssembler({ limits: { maxTensorBytes: maxBytes, maxFrameBytes: maxBytes, maxInFlight: 4 }, pool });
+  const assembler = new FrameAssembler({
+    limits: { maxTensorBytes: maxBytes, maxFrameBytes: maxBytes, maxInFlight: 4 },
+    pool,
+  });
   const times: number[] = [];
   for (let round = 0; round < WARM_ROUNDS + ROUNDS; round++) {
     const startedMs = performance.now();
@@ -47,7 +50,10 @@ function roundTrip(
   link: { tensors: TensorMap; codec: TensorCodec; pool: BufferPool; assembler: FrameAssembler },
 ): TensorMap {
   const { tensors, codec, pool, assembler } = link;
-  for (const message of encodeFrame({ kind: 'request', request, epoch: 1 }, tensors, { codecs: { activation: codec }, pool })) {
+  for (const message of encodeFrame({ kind: 'request', request, epoch: 1 }, tensors, {
+    codecs: { activation: codec },
+    pool,
+  })) {
     const event = assembler.push(message);
     pool.give(message);
     if (event !== undefined && 'rejected' in event) throw event.rejected.error;

@@ -45,7 +45,10 @@ export async function measureSplit(
   try {
     const weights = await assembleWeights(packed.manifest, (id) => blobOf(packed, id), join(folder, 'weights.bin'));
     const subject = await prepareSubject(backend, packed, weights);
-    return { ...(await race(packed.manifest, subject, options)), ...(await measureSecondSession(backend, packed, weights)) };
+    return {
+      ...(await race(packed.manifest, subject, options)),
+      ...(await measureSecondSession(backend, packed, weights)),
+    };
   } finally {
     await backend.dispose();
     await rm(folder, { recursive: true, force: true });

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Progress } from '@d3/client';
 import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
 import { cliError } from '../errors.ts';
 import { inferJson } from '../infer/infer-json.ts';
 import { inferText } from '../infer/infer-text.ts';
 import type { TierOptions } from '../infer/open-session.ts';
-import { readInput } from '../model/read-input.ts';
 import { openModel } from '../model/open-model.ts';
+import { readInput } from '../model/read-input.ts';
 import { addGoalOptions } from '../options/goal.ts';
-import type { CommandContext } from '../program.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { printJson } from '../terminal/terminal.ts';
 
@@ -25,7 +25,7 @@ export function inferCommand({ terminal }: CommandContext): Command {
     .description('Run a network on a picture, over device, edge and cloud')
     .argument('<model>', 'an ONNX file or a packed folder')
     .argument('<input>', 'a PNG or JPEG picture, or a .pb tensor')
-    .option('--edge <url>', "address of an edge that has the model, e.g. ws://127.0.0.1:7001/d3/link")
+    .option('--edge <url>', 'address of an edge that has the model, e.g. ws://127.0.0.1:7001/d3/link')
     .option('--embedded', 'start an edge and a cloud in this process, on loopback, for this run')
     .option('--token <token>', "the edge's token");
   return addGoalOptions(command)

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
 import { openModel } from '../model/open-model.ts';
 import { writePackedFolder } from '../model/packed-folder.ts';
-import type { CommandContext } from '../program.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { formatBytes, formatFlops } from '../terminal/table.ts';
 import { printJson } from '../terminal/terminal.ts';

@@ -50,7 +50,11 @@ export async function problemOf(model: OpenModel | undefined, options: ProblemOp
         ...base.problem,
         hops: placeLinks(tiers, base.problem.hops, options.link),
         objective: options.objective ?? base.problem.objective,
-        constraints: constraintsOf(options, { name, layers: base.problem.layers }, { tiers, given: base.problem.constraints }),
+        constraints: constraintsOf(
+          options,
+          { name, layers: base.problem.layers },
+          { tiers, given: base.problem.constraints },
+        ),
       },
       slowdowns,
     ),
@@ -72,7 +76,10 @@ async function measuredProblem(model: OpenModel | undefined): Promise<{ problem:
     links: [WIFI, UPSTREAM],
     codedBytes: wireBytesOf(model.sidecar),
   });
-  return { problem, source: 'Every tier is taken to be as fast as this machine (--slowdown and --costs say otherwise).' };
+  return {
+    problem,
+    source: 'Every tier is taken to be as fast as this machine (--slowdown and --costs say otherwise).',
+  };
 }
 
 async function problemFile(path: string, model: OpenModel | undefined): Promise<{ problem: Problem; source: string }> {
@@ -115,7 +122,10 @@ function slowed(problem: Problem, factors: readonly number[]): Problem {
  *
  * @throws D3Error `CLI_NOT_A_PLAN`, `CLI_PLAN_MISMATCH`, `PARTITION_…`
  */
-export async function readPlan(path: string, model: OpenModel): Promise<{ tiers: readonly string[]; tierOf: readonly number[] }> {
+export async function readPlan(
+  path: string,
+  model: OpenModel,
+): Promise<{ tiers: readonly string[]; tierOf: readonly number[] }> {
   const expected = 'a plan';
   const json = await readJson(path, expected);
   const { problem: problemJson, strategies, chosen } = (json ?? {}) as Readonly<Record<string, unknown>>;

@@ -81,6 +81,11 @@ function placementText(problem: Problem, plan: Plan): string {
   });
   const moving = plan.breakdown.transferMs.reduce((sum, ms) => sum + ms, 0);
   const tail = `transfers ${formatMs(moving)}, fixed ${formatMs(plan.breakdown.fixedMs)}, way back ${formatMs(plan.breakdown.returnMs)}\n`;
-  const columns = [{ title: 'tier' }, { title: 'layers', align: 'right' }, { title: 'compute', align: 'right' }, { title: 'which' }] as const;
+  const columns = [
+    { title: 'tier' },
+    { title: 'layers', align: 'right' },
+    { title: 'compute', align: 'right' },
+    { title: 'which' },
+  ] as const;
   return `${table(columns, rows)}${tail}`;
 }

@@ -1,10 +1,10 @@
 import { planProblem } from '@d3/partition';
 import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { openModel } from '../model/open-model.ts';
 import { addGoalOptions, collect } from '../options/goal.ts';
 import { parseLink } from '../options/link.ts';
-import type { CommandContext } from '../program.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { printJson } from '../terminal/terminal.ts';
 import { type ProblemOptions, problemOf } from './plan-problem.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
 import { measureMachine } from '../model/measure-machine.ts';
-import type { CommandContext } from '../program.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { formatMs, significant } from '../terminal/table.ts';
 import { printJson } from '../terminal/terminal.ts';

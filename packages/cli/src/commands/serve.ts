@@ -1,7 +1,7 @@
 import { Argument, Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
 import { cliError } from '../errors.ts';
 import { parseSlowdown } from '../options/tier-value.ts';
-import type { CommandContext } from '../program.ts';
 
 const PORTS: Readonly<Record<string, number>> = { edge: 7001, cloud: 7002 };
 const UPSTREAM = 'ws://127.0.0.1:7002';
@@ -22,7 +22,10 @@ export function serveCommand(_: CommandContext): Command {
     .option('--upstream <url>', `the next tier's server; an edge's default is ${UPSTREAM}`)
     .option('--upstream-token <token>', "the upstream's token; default the own one")
     .option('--token <token>', 'ask every client for this token')
-    .option('--allow-origin <origin>', 'a page that may use this server; repeatable', (text, all: string[] = []) => [...all, text])
+    .option('--allow-origin <origin>', 'a page that may use this server; repeatable', (text, all: string[] = []) => [
+      ...all,
+      text,
+    ])
     .option('--slowdown <n>', 'really take N times as long, e.g. 4 or edge=4; announced as emulated')
     .option('--workers <n>', 'worker threads; default half of the cores')
     .option('--public-url <url>', 'where devices may reach this server directly')
@@ -33,7 +36,11 @@ export function serveCommand(_: CommandContext): Command {
     .action(async (tier: string, options: Readonly<Record<string, string | string[]>>) => {
       // Loaded by the one command that needs it.
       const { readServerConfig, runServer } = await import('@d3/server');
-      const config = readServerConfig(tier, { argv: argumentsOf(tier, options), env: process.env, port: PORTS[tier] ?? 0 });
+      const config = readServerConfig(tier, {
+        argv: argumentsOf(tier, options),
+        env: process.env,
+        port: PORTS[tier] ?? 0,
+      });
       await runServer(tier === 'edge' ? { upstream: UPSTREAM, ...config } : config);
     });
 }

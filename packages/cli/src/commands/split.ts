@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { exportSegment } from '@d3/onnx';
 import { type Assignment, segmentsOf } from '@d3/partition';
 import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
 import { cliError } from '../errors.ts';
 import { type OpenModel, openModel } from '../model/open-model.ts';
 import { reasonOf } from '../model/read-file.ts';
 import { layerIndex } from '../options/layer-reference.ts';
-import type { CommandContext } from '../program.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { formatBytes, table } from '../terminal/table.ts';
 import { printJson } from '../terminal/terminal.ts';
@@ -50,7 +50,10 @@ export function splitCommand({ terminal }: CommandContext): Command {
     });
 }
 
-async function partsOf(model: OpenModel, options: SplitOptions): Promise<{ names: readonly string[]; tierOf: Assignment }> {
+async function partsOf(
+  model: OpenModel,
+  options: SplitOptions,
+): Promise<{ names: readonly string[]; tierOf: Assignment }> {
   const { at, plan } = options;
   if ((at === undefined) === (plan === undefined)) {
     const problem = at === undefined ? 'Neither --at nor --plan was given' : '--at and --plan were both given';

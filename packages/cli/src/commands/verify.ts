@@ -2,16 +2,16 @@ import { availableParallelism } from 'node:os';
 import type { Backend } from '@d3/runtime';
 import { createNodeBackend } from '@d3/runtime/node';
 import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
 import { cliError } from '../errors.ts';
 import { EXIT } from '../exit-code.ts';
 import { parseInteger } from '../options/quantities.ts';
-import type { CommandContext } from '../program.ts';
 import { createProgress, type ProgressLine } from '../terminal/progress.ts';
 import { printJson } from '../terminal/terminal.ts';
+import { openSubject } from '../verify/open-subject.ts';
 import type { ModelVerdict } from '../verify/verdict.ts';
 import { verdictText } from '../verify/verdict-text.ts';
 import { verifyModel } from '../verify/verify-model.ts';
-import { openSubject } from '../verify/open-subject.ts';
 
 interface VerifyCommandOptions {
   readonly cuts: 'all' | number;
@@ -37,13 +37,28 @@ export function verifyCommand(context: CommandContext): Command {
     .description('Run splits of models and compare them bit for bit with the whole')
     .argument('<models...>', 'ONNX files or packed folders')
     .option('--cuts <n>', 'cuts after a prefix of the layers: all, or that many', parseCuts, 'all')
-    .option('--random <n>', 'random three-way assignments', (text) => parseInteger('--random', text, { min: 0, max: 1e6 }), 50)
+    .option(
+      '--random <n>',
+      'random three-way assignments',
+      (text) => parseInteger('--random', text, { min: 0, max: 1e6 }),
+      50,
+    )
     .option('--tiles <grids>', 'tile grids, e.g. 2x1,2x2')
-    .option('--seed <s>', 'seed of noise and assignments', (text) => parseInteger('--seed', text, { min: 0, max: 2 ** 31 }), 1)
+    .option(
+      '--seed <s>',
+      'seed of noise and assignments',
+      (text) => parseInteger('--seed', text, { min: 0, max: 2 ** 31 }),
+      1,
+    )
     .option('--random-weights <s>', 'give a file with constant weights seeded ones', (text) =>
       parseInteger('--random-weights', text, { min: 0, max: 2 ** 31 }),
     )
-    .option('--input <file>', 'a picture or a .pb tensor to run on as well; repeatable', (text, all: string[]) => [...all, text], [])
+    .option(
+      '--input <file>',
+      'a picture or a .pb tensor to run on as well; repeatable',
+      (text, all: string[]) => [...all, text],
+      [],
+    )
     .option('--json', 'print the verdicts as JSON')
     .addHelpText('after', HELP)
     .action(async (paths: string[], options: VerifyCommandOptions) => {

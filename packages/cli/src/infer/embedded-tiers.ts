@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { serve, type Server } from '@d3/server';
+import { type Server, serve } from '@d3/server';
 
 /** An edge and a cloud of this process, on loopback. */
 export interface EmbeddedTiers {

@@ -23,7 +23,12 @@ export interface InferJson {
     readonly ms: number;
     readonly emulated: boolean;
   }[];
-  readonly hops: readonly { readonly hop: string; readonly bytesUp: number; readonly bytesDown: number; readonly ms: number }[];
+  readonly hops: readonly {
+    readonly hop: string;
+    readonly bytesUp: number;
+    readonly bytesDown: number;
+    readonly ms: number;
+  }[];
   readonly totalMs: number;
   readonly epoch: number;
 }

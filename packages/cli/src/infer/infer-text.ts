@@ -17,7 +17,8 @@ function answersText({ answers, outputs }: InferResult): string {
   return answers
     .map((answer) => {
       if (answer.kind === 'tensor') return `${answer.output}: [${answer.shape.join(', ')}]\n`;
-      if (answer.kind === 'image') return `${answer.output}: a picture, ${answer.picture.width}×${answer.picture.height}\n`;
+      if (answer.kind === 'image')
+        return `${answer.output}: a picture, ${answer.picture.width}×${answer.picture.height}\n`;
       const unsure = answer.unsure ? 'not sure; at best:\n' : '';
       const rows = answer.top.map(({ index, label, score }) => [score.toFixed(3), String(index), label]);
       return `${unsure}${table([{ title: 'score', align: 'right' }, { title: 'class', align: 'right' }, { title: 'label' }], rows)}`;
@@ -47,7 +48,10 @@ function placementText({ placement }: InferResult): string {
 
 function hopsText({ hops }: InferResult): string {
   return hops
-    .map(({ hop, bytesUp, bytesDown, ms }) => `${hop}: ${formatBytes(bytesUp)} up, ${formatBytes(bytesDown)} down, ${formatMs(ms)}\n`)
+    .map(
+      ({ hop, bytesUp, bytesDown, ms }) =>
+        `${hop}: ${formatBytes(bytesUp)} up, ${formatBytes(bytesDown)} down, ${formatMs(ms)}\n`,
+    )
     .join('');
 }
 

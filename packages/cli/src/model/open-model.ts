@@ -1,11 +1,5 @@
 import { dirname, join } from 'node:path';
-import {
-  externalPaths,
-  type Manifest,
-  modelNameOf,
-  type PackedModel,
-  packModel,
-} from '@d3/onnx';
+import { externalPaths, type Manifest, modelNameOf, type PackedModel, packModel } from '@d3/onnx';
 import { parseSidecar, type Sidecar } from '@d3/runtime';
 import { inferShapes } from '@d3/runtime/node';
 import { PACKED_FILES, readPackedFolder } from './packed-folder.ts';

@@ -14,7 +14,11 @@ export const PACKED_FILES = { manifest: 'manifest.json', graph: 'graph.onnx', si
  *
  * @throws D3Error `CLI_FILE_UNWRITABLE`, also for a folder that holds something else
  */
-export async function writePackedFolder(folder: string, packed: PackedModel, sidecar: Sidecar | undefined): Promise<void> {
+export async function writePackedFolder(
+  folder: string,
+  packed: PackedModel,
+  sidecar: Sidecar | undefined,
+): Promise<void> {
   const target = resolve(folder);
   await checkReplaceable(target, folder);
   let scratch: string | undefined;

@@ -1,8 +1,8 @@
 import type { InferInput } from '@d3/client';
+import type { ManifestTensor } from '@d3/onnx';
 import { readTensor } from '@d3/onnx';
 import { decodePicture } from '@d3/runtime/node';
-import { makeTensor, type Tensor, isElementType } from '@d3/tensor';
-import type { ManifestTensor } from '@d3/onnx';
+import { isElementType, makeTensor, type Tensor } from '@d3/tensor';
 import { cliError } from '../errors.ts';
 import type { OpenModel } from './open-model.ts';
 import { readFileBytes } from './read-file.ts';

@@ -28,8 +28,18 @@ export function addGoalOptions(command: Command): Command {
     .option('--keep-on-device <n>', 'the input and the first N layers stay on the device', (text) =>
       parseInteger('--keep-on-device', text, { min: 1 }),
     )
-    .option('--pin <layer=tier>', 'a layer (name, index, first, last) stays on a tier; repeatable', collect(parsePin), [])
-    .option('--memory <tier=size>', 'cap on the weights of a tier, e.g. edge=64MB; repeatable', collect(parseMemory), [])
+    .option(
+      '--pin <layer=tier>',
+      'a layer (name, index, first, last) stays on a tier; repeatable',
+      collect(parsePin),
+      [],
+    )
+    .option(
+      '--memory <tier=size>',
+      'cap on the weights of a tier, e.g. edge=64MB; repeatable',
+      collect(parseMemory),
+      [],
+    )
     .option('--slowdown <tier=n>', 'a tier takes N times as long; repeatable', collect(parseSlowdown), [])
     .option('--unavailable <tier>', 'a tier holds no layer; repeatable', collect(String), []);
 }

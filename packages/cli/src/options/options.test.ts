@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
 import { addGoalOptions, constraintsOf, type GoalOptions, slowdownOf } from './goal.ts';
 import { layerIndex } from './layer-reference.ts';
 import { parseLink, placeLinks } from './link.ts';

@@ -21,7 +21,10 @@ export function prefixCuts(layerCount: number, wanted: 'all' | number): Assignme
  * Each is two places in a random topological order. Every assignment that the rule allows — never decreasing along an edge —
  * comes from such an order, so none is out of reach.
  */
-export function randomAssignments(graph: LayerGraph, options: { readonly count: number; readonly seed: number }): Assignment[] {
+export function randomAssignments(
+  graph: LayerGraph,
+  options: { readonly count: number; readonly seed: number },
+): Assignment[] {
   const random = seededRandom(options.seed);
   return Array.from({ length: options.count }, () => {
     const order = randomTopologicalOrder(graph, random);

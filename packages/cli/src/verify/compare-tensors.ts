@@ -37,7 +37,9 @@ export function largestMagnitude(tensor: Tensor): number {
 }
 
 function sameForm(a: Tensor, b: Tensor): boolean {
-  return a.type === b.type && a.shape.length === b.shape.length && a.shape.every((size, axis) => size === b.shape[axis]);
+  return (
+    a.type === b.type && a.shape.length === b.shape.length && a.shape.every((size, axis) => size === b.shape[axis])
+  );
 }
 
 function largestGap(a: ArrayLike<number>, b: ArrayLike<number>): number {

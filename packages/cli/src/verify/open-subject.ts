@@ -20,7 +20,10 @@ export async function openSubject(
   options: { readonly randomWeights?: number; readonly input: readonly string[] },
 ): Promise<VerifySubject> {
   const { randomWeights: seed, input } = options;
-  const model = await openModel(path, seed === undefined ? {} : { transform: (source) => withRandomWeights(source, seed) });
+  const model = await openModel(
+    path,
+    seed === undefined ? {} : { transform: (source) => withRandomWeights(source, seed) },
+  );
   const beside = seed === undefined ? await recordedInputs(path, model) : [];
   const given = await Promise.all(input.map((file) => givenInput(file, model)));
   return {
@@ -81,7 +84,9 @@ async function givenInput(path: string, model: OpenModel): Promise<GivenInput> {
   }
   requireSidecar(model);
   const picture = decodePicture(await readFileBytes(path, 'a PNG or JPEG picture, or a .pb tensor'));
-  const inputs = (sidecar?.inputs ?? []).map((input) => [input.name, normalise(pixelsOf(picture, input), input)] as const);
+  const inputs = (sidecar?.inputs ?? []).map(
+    (input) => [input.name, normalise(pixelsOf(picture, input), input)] as const,
+  );
   return { label: path, inputs: Object.fromEntries(inputs) };
 }
 

@@ -49,7 +49,11 @@ export async function runReferences(
   const other = noise(1);
   const plain = await runAll(backend, whole, [...inputs.map((entry) => entry.inputs), other]);
   const model = tapWhole(whole.model, manifest);
-  const tapped = await runAll(backend, { ...whole, id: `${whole.id} tapped`, model }, inputs.map((entry) => entry.inputs));
+  const tapped = await runAll(
+    backend,
+    { ...whole, id: `${whole.id} tapped`, model },
+    inputs.map((entry) => entry.inputs),
+  );
   const all = inputs.map(({ label, inputs }, index) => ({
     label,
     inputs,

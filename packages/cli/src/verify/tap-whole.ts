@@ -4,7 +4,9 @@ import { type Manifest, readModel, type SegmentModel, writeModel } from '@d3/onn
 export function crossingTensors(manifest: Manifest): string[] {
   const read = new Set(manifest.layers.flatMap((layer) => layer.inputs));
   const made = new Set(manifest.layers.flatMap((layer) => layer.outputs));
-  return manifest.tensors.flatMap(({ name, isOutput }) => (made.has(name) && (isOutput || read.has(name)) ? [name] : []));
+  return manifest.tensors.flatMap(({ name, isOutput }) =>
+    made.has(name) && (isOutput || read.has(name)) ? [name] : [],
+  );
 }
 
 /**

@@ -36,7 +36,9 @@ function tallyText({ tested, identical, maxAbsDiff }: Tally): string {
 }
 
 function distanceText(distance: Distance | undefined): string {
-  return distance === undefined ? '—' : `${significant(distance.maxAbsDiff)} (${significant(distance.relative)} of max)`;
+  return distance === undefined
+    ? '—'
+    : `${significant(distance.maxAbsDiff)} (${significant(distance.relative)} of max)`;
 }
 
 function remarks(verdict: ModelVerdict): string {
@@ -46,9 +48,12 @@ function remarks(verdict: ModelVerdict): string {
       `${verdict.model}: its outputs do not vary with the input, so equal outputs would prove nothing. If its weights are constants, try --random-weights 1.`,
     );
   }
-  if (verdict.firstDifference !== undefined) lines.push(`${verdict.model}: first difference at ${verdict.firstDifference}`);
+  if (verdict.firstDifference !== undefined)
+    lines.push(`${verdict.model}: first difference at ${verdict.firstDifference}`);
   if (!allIdentical(verdict.reference)) {
-    lines.push(`${verdict.model}: asking for every boundary tensor changes the result, so a layer is not all that the runtime fuses.`);
+    lines.push(
+      `${verdict.model}: asking for every boundary tensor changes the result, so a layer is not all that the runtime fuses.`,
+    );
   }
   return lines.map((line) => `${line}\n`).join('');
 }

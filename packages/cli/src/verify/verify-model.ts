@@ -2,7 +2,7 @@ import type { PackedModel } from '@d3/onnx';
 import type { Assignment } from '@d3/partition';
 import type { Backend, SegmentSpec, Sidecar } from '@d3/runtime';
 import type { TensorMap } from '@d3/tensor';
-import { stageModel, type StagedModel } from '../model/staged-model.ts';
+import { type StagedModel, stageModel } from '../model/staged-model.ts';
 import { prefixCuts, randomAssignments } from './assignments.ts';
 import { checkSplit, type Reference, type SplitCheck } from './check-split.ts';
 import { runOnLanes } from './lanes.ts';
@@ -136,7 +136,11 @@ function trialsOf({ packed: { manifest } }: StagedModel, { cuts, random, seed }:
   ];
 }
 
-function firstDifference(taps: SplitCheck, trials: readonly Trial[], checks: readonly SplitCheck[]): string | undefined {
+function firstDifference(
+  taps: SplitCheck,
+  trials: readonly Trial[],
+  checks: readonly SplitCheck[],
+): string | undefined {
   if (!taps.identical) return `whole with boundary tensors as outputs: ${taps.where}`;
   const index = checks.findIndex((check) => !check.identical);
   return index < 0 ? undefined : `${trials[index]?.label}: ${checks[index]?.where}`;
@@ -157,7 +161,11 @@ async function distances(
   });
   const { original } = subject;
   if (original === undefined) return recorded.length > 0 ? { recorded: furthest(recorded) } : {};
-  const runs = await runAll(backend, original, references.all.map(({ inputs }) => inputs));
+  const runs = await runAll(
+    backend,
+    original,
+    references.all.map(({ inputs }) => inputs),
+  );
   const apart = references.all.map((reference, index) => distanceOf(outputsOf(reference), runs[index] ?? {}));
   return { original: furthest(apart), ...(recorded.length > 0 ? { recorded: furthest(recorded) } : {}) };
 }
