@@ -99,7 +99,8 @@ export interface Session {
   readonly profiles: readonly TierProfile[];
   readonly links: readonly LinkEstimate[];
   /**
-   * Runs the network once. Calls may overlap; each gets its own answer.
+   * Runs the network once. Calls may overlap; each gets its own answer. A browser copies the input at the call; Node reads it
+   * until the promise settles, so leave it alone until then. What the result holds is the caller's own.
    *
    * @throws D3Error as listed in docs/errors.md; the signal's reason when aborted
    */

@@ -2,6 +2,7 @@ import type { LinkSocket } from '@d3/protocol';
 import { createWebBackend } from '@d3/runtime/web';
 import type { Host } from '../session-core/host.ts';
 import { CacheApiCache } from './cache-api-cache.ts';
+import { PictureDrawer } from './picture-drawer.ts';
 
 /** Names of the permission, the newer ones first; each browser version knows some. */
 const PERMISSIONS = ['local-network', 'local-network-access', 'loopback-network'] as const;
@@ -9,6 +10,7 @@ const PERMISSIONS = ['local-network', 'local-network-access', 'loopback-network'
 /** A browser's worker as the session core sees it. */
 export function browserHost(): Host {
   const { origin } = globalThis;
+  const drawer = new PictureDrawer();
   const threads = `${navigator.hardwareConcurrency} ${globalThis.crossOriginIsolated ? 'isolated' : 'shared'}`;
   return {
     machine: `${navigator.userAgent} ${threads}`,
@@ -21,6 +23,7 @@ export function browserHost(): Host {
       if (name === 'cpu') throw new RangeError('A browser has no backend cpu');
       return createWebBackend({ name, slowdown, assets });
     },
+    drawPicture: (picture, entry) => drawer.draw(picture, entry),
     localNetworkPermission,
   };
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { LinkSocket } from '@d3/protocol';
 import { createNodeBackend } from '@d3/runtime/node';
 import { WebSocket } from 'ws';
+import { drawInput } from '../session-core/draw-input.ts';
 import type { BlobCache, Host } from '../session-core/host.ts';
 import { MemoryCache } from '../session-core/memory-cache.ts';
 import { FolderCache } from './folder-cache.ts';
@@ -24,6 +25,7 @@ export function nodeHost(cacheFolder?: string): Host {
     fetch: (url, init) => (url.startsWith('file:') ? readLocal(url) : fetch(url, init)),
     createSocket,
     openBackend: ({ slowdown }) => createNodeBackend({ slowdown }),
+    drawPicture: (picture, entry) => Promise.resolve(picture).then((source) => drawInput(source, entry)),
     localNetworkPermission: () => Promise.resolve(undefined),
   };
 }

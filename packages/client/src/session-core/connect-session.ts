@@ -35,7 +35,7 @@ export async function connectSession(host: Host, options: ConnectOptions): Promi
     const connectEdge = (until: AbortSignal | undefined) => openUplink(host, checked, { model, device, signal: until });
     uplink = checked.address && (await connectEdge(signal));
     const { objective = 'latency', constraints = {}, edge } = options;
-    session = new CoreSession({ model, device, goal: { objective, constraints }, edge, connectEdge, uplink });
+    session = new CoreSession({ host, model, device, goal: { objective, constraints }, edge, connectEdge, uplink });
     await session.start(bar, signal);
     return session;
   } catch (error) {

@@ -5,10 +5,12 @@ import type { LinkEstimate, TierProfile } from '@d3/profile';
 import { readAnswer, type Sidecar } from '@d3/runtime';
 import { clientError } from '../errors.ts';
 import type { InferInput, InferOptions, InferResult, Session, SessionEvents } from '../session.ts';
+import { abortable } from './abortable.ts';
 import { BackendKeeper } from './backend-keeper.ts';
 import type { Device } from './device.ts';
 import { EdgeKeeper } from './edge-keeper.ts';
 import { EventHub } from './event-hub.ts';
+import type { Host } from './host.ts';
 import { LivePlan } from './live-plan.ts';
 import type { LoadedModel } from './load-model.ts';
 import type { Goal } from './plan-session.ts';
@@ -20,6 +22,7 @@ import type { Uplink } from './uplink.ts';
 
 /** What a session begins with; it ends all of it. */
 export interface SessionParts {
+  readonly host: Host;
   readonly model: LoadedModel;
   /** With a backend in use. */
   readonly device: Device;
@@ -131,12 +134,12 @@ export class CoreSession implements Session {
     this.#ending.signal.throwIfAborted();
     const { deadlineMs = DEADLINE_MS, signal, inspect = false } = options;
     signal?.throwIfAborted();
-    const prepared = readInput(this.#parts.model, input);
     this.#lastRequest += 1;
     const reason = clientError('CLIENT_DEADLINE_EXCEEDED', { request: this.#lastRequest, deadlineMs });
     const scope = this.#scopes.open({ signal, timeout: { afterMs: deadlineMs, reason } });
     try {
       const limits = { signal: scope.signal, deadlineAtMs: startedMs + deadlineMs };
+      const prepared = await abortable(readInput(this.#parts.model, input, this.#parts.host), scope.signal);
       const { epoch, run } = await this.#runSomewhere(prepared, limits);
       const { outputs, placement, hops, crossed } = run;
       const answers = this.sidecar === undefined ? [] : readAnswer(outputs, this.sidecar);

@@ -1,5 +1,6 @@
 import type { LinkSocket } from '@d3/protocol';
-import type { Backend, BackendName } from '@d3/runtime';
+import type { Backend, BackendName, Picture } from '@d3/runtime';
+import type { Drawn, DrawnInput } from './draw-input.ts';
 
 /** How one backend is to be opened. */
 export interface BackendRequest {
@@ -43,6 +44,8 @@ export interface Host {
   createSocket(url: string): LinkSocket;
   /** @throws D3Error `RUNTIME_UNAVAILABLE` when this machine has no such backend */
   openBackend(request: BackendRequest): Promise<Backend>;
+  /** Makes a network input from a picture, without holding up this thread's timers where the host can. */
+  drawPicture(picture: Picture, entry: DrawnInput): Promise<Drawn>;
   /** State of the browser's permission to reach private addresses, where it tells: `granted`, `denied`, `prompt`. */
   localNetworkPermission(): Promise<string | undefined>;
 }

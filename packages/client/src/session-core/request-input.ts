@@ -1,20 +1,19 @@
 import type { Manifest } from '@d3/onnx';
-import { normalise, pixelShape, pixelsOf, type Sidecar, type SidecarInput } from '@d3/runtime';
+import { pixelShape, type Sidecar } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
 import { clientError } from '../errors.ts';
 import type { InferInput } from '../session.ts';
 import { checkInputs } from './check-inputs.ts';
+import { type Drawn, type DrawnInput, drawInput } from './draw-input.ts';
+import type { Host } from './host.ts';
 
 /** The network inputs of one request, in both forms that they may be needed in. */
 export interface RequestInput {
-  /** A network input as its layers read it. Normalised when first asked for. */
+  /** A network input as its layers read it. */
   tensor(name: string): Tensor | undefined;
   /** A network input as a picture's bytes, if it is one. */
   pixels(name: string): Tensor | undefined;
 }
-
-/** An input that is a picture or a drawing, as the sidecar describes it. */
-type DrawnInput = Exclude<SidecarInput, { readonly kind: 'tensor' }>;
 
 /**
  * Checks what a caller gives, and makes the network's inputs of it.
@@ -22,16 +21,25 @@ type DrawnInput = Exclude<SidecarInput, { readonly kind: 'tensor' }>;
  * @throws D3Error `CLIENT_INPUT_UNKNOWN`, `CLIENT_INPUT_MISSING`, `CLIENT_INPUT_MISMATCH`, `CLIENT_INPUT_KIND`, and what
  * reading pictures and drawings throws
  */
-export function readInput(
+export async function readInput(
   model: { readonly manifest: Manifest; readonly sidecar: Sidecar | undefined },
   input: InferInput,
-): RequestInput {
-  if (input?.kind === 'tensors') return tensorsInput(model.manifest, input.tensors);
-  if (input?.kind === 'picture' || input?.kind === 'strokes') {
-    const entry = drawnInput(model, input.kind);
-    return pictureInput(entry, pixelsOf(input.kind === 'picture' ? input.picture : input.strokes, entry));
+  host: Pick<Host, 'drawPicture'>,
+): Promise<RequestInput> {
+  switch (input?.kind) {
+    case 'tensors':
+      return tensorsInput(model.manifest, input.tensors);
+    case 'strokes': {
+      const entry = drawnInput(model, input.kind);
+      return drawnAs(entry, drawInput(input.strokes, entry));
+    }
+    case 'picture': {
+      const entry = drawnInput(model, input.kind);
+      return drawnAs(entry, await host.drawPicture(input.picture, entry));
+    }
+    default:
+      throw new TypeError("infer() takes {kind: 'tensors' | 'picture' | 'strokes', …}");
   }
-  throw new TypeError("infer() takes {kind: 'tensors' | 'picture' | 'strokes', …}");
 }
 
 /** Bytes that the inputs which are pictures take on a hop, by name. */
@@ -45,15 +53,10 @@ function tensorsInput(manifest: Manifest, tensors: TensorMap): RequestInput {
   return { tensor: (name) => tensors[name], pixels: () => undefined };
 }
 
-function pictureInput(entry: DrawnInput, pixels: Tensor): RequestInput {
-  let normalised: Tensor | undefined;
+function drawnAs(entry: DrawnInput, { pixels, tensor }: Drawn): RequestInput {
   return {
     pixels: (name) => (name === entry.name ? pixels : undefined),
-    tensor: (name) => {
-      if (name !== entry.name) return undefined;
-      normalised ??= normalise(pixels, entry);
-      return normalised;
-    },
+    tensor: (name) => (name === entry.name ? tensor : undefined),
   };
 }
 
