@@ -62,7 +62,7 @@ async function startFabric(name, slowdown) {
 /** Starts one server process on a free port; resolves with its link's address. */
 function startServer(tier, options) {
   const d3 = join(ROOT, 'packages', 'cli', 'bin', 'd3.js');
-  const args = [d3, 'serve', tier, '--port', '0', '--allow-origin', origin, ...options];
+  const args = [d3, 'serve', tier, '--port', '0', '--log-level', 'warn', '--allow-origin', origin, ...options];
   const server = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
   servers.push(server);
   return new Promise((resolve, reject) => {

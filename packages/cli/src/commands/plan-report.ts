@@ -15,11 +15,10 @@ export function planText(report: PlanReport, options: PlanTextOptions): string {
   const parts = [`${options.source}\n`, tiersText(problem, options.slowdowns), strategiesText(report)];
   const plan = strategies[chosen];
   if (plan !== undefined && isPlan(plan)) parts.push(placementText(problem, plan));
-  parts.push(`${explain.sentence}\n`);
-  for (const point of explain.turningPoints) {
-    const now = `${significant(point.now)} ${point.unit}`;
-    parts.push(`  ${point.quantity}: ${now} now; at ${significant(point.at)} ${point.unit}, ${point.then}\n`);
-  }
+  const points = explain.turningPoints.map(({ quantity, now, at, unit, then }) => {
+    return `  ${quantity}: ${significant(now)} ${unit} now; from ${significant(at)} ${unit} on it would be ${then}\n`;
+  });
+  parts.push(`${explain.sentence}\n${points.join('')}`);
   return parts.join('\n');
 }
 

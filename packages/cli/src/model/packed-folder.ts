@@ -41,8 +41,7 @@ export async function writePackedFolder(
  */
 export async function readPackedFolder(folder: string): Promise<PackedModel> {
   const expected = 'an ONNX file or a packed folder';
-  const text = new TextDecoder().decode(await readFileBytes(join(folder, PACKED_FILES.manifest), expected));
-  const manifest = parseManifest(text);
+  const manifest = parseManifest(await readFileBytes(join(folder, PACKED_FILES.manifest), expected));
   const graph = await readChecked(folder, PACKED_FILES.graph, manifest.hash);
   const weights = new Map<string, Uint8Array<ArrayBuffer>>();
   for (const { id } of manifest.weights) {
