@@ -36,7 +36,7 @@ export { dads } from './strategies/dads.ts';
 export { hpa, plainHpa } from './strategies/hpa.ts';
 export { strategiesFor } from './strategies/index.ts';
 export { neurosurgeon } from './strategies/neurosurgeon.ts';
-export { optimal } from './strategies/optimal.ts';
+export { optimal, optimalFrom } from './strategies/optimal.ts';
 export { singleTier } from './strategies/single-tier.ts';
 export type { Strategy } from './strategies/strategy.ts';
 export {

@@ -27,3 +27,4 @@ export {
 export type { LinkShape } from './shaping/link-shape.ts';
 export { type CutKind, ShapingProxy, type ShapingProxyOptions, startShapingProxy } from './shaping/shaping-proxy.ts';
 export type { Direction, Tap, TapControl, TapEvent, TapHttp, TapMessage, TapUnparsed } from './shaping/tap.ts';
+export { type CorpusCase, type CorpusOptions, stratifiedCorpus } from './graphs/stratified-corpus.ts';

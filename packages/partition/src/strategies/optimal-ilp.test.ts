@@ -9,7 +9,9 @@ const CAPPED_CASES = 20;
 /** The solver stops within this of the optimum. */
 const SOLVER_GAP = 1e-6;
 
-const highs = await loadHighs();
+/** The package is CommonJS whose function is the module itself; its types say `default`. */
+const startHighs = loadHighs as unknown as typeof loadHighs.default;
+const highs = await startHighs();
 
 /** The optimum by an integer program per set of tiers; null when none has a solution. */
 function byIlp(problem: Problem): number | null {
