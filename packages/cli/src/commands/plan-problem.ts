@@ -12,7 +12,7 @@ import { tierIndex } from '../options/tier-value.ts';
 
 /** The tiers of a plan unless a problem file names others. */
 const TIERS = ['device', 'edge', 'cloud'];
-const WIFI = LINK_PRESETS['wifi'] as LinkEstimate;
+const WIFI = LINK_PRESETS.wifi as LinkEstimate;
 /** 50 Mbit/s, 10 ms. */
 const UPSTREAM: LinkEstimate = { upBytesPerMs: 6250, downBytesPerMs: 6250, delayMs: 10 };
 
