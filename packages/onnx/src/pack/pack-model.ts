@@ -1,5 +1,3 @@
-import { byteLength, isElementType } from '@d3/tensor';
-import { onnxError } from '../errors.ts';
 import { foldBatchNorms } from '../fold/fold-batch-norm.ts';
 import { foldConstants } from '../fold/fold-constants.ts';
 import { type OpenGraph, pruneUnused, readsOf, writesOf } from '../fold/open-graph.ts';
@@ -9,26 +7,19 @@ import { chooseLevel } from '../layers/choose-level.ts';
 import { describeLayers } from '../layers/describe-layers.ts';
 import { fenceHalfs } from '../layers/fence-halfs.ts';
 import { fenceReductions } from '../layers/fence-reductions.ts';
-import { type GraphIndex, indexGraph } from '../layers/graph-index.ts';
+import { indexGraph } from '../layers/graph-index.ts';
 import { groupNodes } from '../layers/group-nodes.ts';
-import type {
-  Manifest,
-  ManifestLayer,
-  ManifestTensor,
-  ManifestWeight,
-  PackedModel,
-  ShapeInference,
-} from '../manifest.ts';
+import type { Manifest, ManifestWeight, PackedModel, ShapeInference } from '../manifest.ts';
 import type { Bytes, OnnxModel, OnnxNode, OnnxTensor } from '../proto/model.ts';
 import { readModel } from '../proto/read-model.ts';
 import type { ExternalFiles } from '../proto/read-tensor.ts';
 import { writeModel } from '../proto/write-model.ts';
 import { type DimensionSizes, fixDimensions } from '../shapes/fix-dimensions.ts';
 import { inferShapes } from '../shapes/infer-shapes.ts';
+import { boundaryTensors, type TensorLookup, tensorsOf } from './boundary-tensors.ts';
+import { nameWeights } from './name-weights.ts';
 import { sha256 } from './sha256.ts';
 
-/** Initializers up to this size stay inside graph.onnx. */
-const MAX_INLINE_BYTES = 1024;
 /** The IR version that first lets initializers be without a graph input. */
 const MIN_IR_VERSION = 4;
 const NAME = /^[a-z0-9._-]+$/;
@@ -109,75 +100,6 @@ export function modelNameOf(path: string): string {
 function foldGraph(opened: OpenGraph): OpenGraph {
   const constant = pruneUnused(foldConstants(opened, new Map()));
   return pruneUnused(foldBatchNorms(removeIdentities(constant)));
-}
-
-type TensorLookup = (name: string) => ManifestTensor;
-
-/** Looks tensors up, and refuses network inputs and outputs that D3 cannot carry. */
-function boundaryTensors(index: GraphIndex): TensorLookup {
-  const inputs = new Set(index.graph.inputs.map((input) => input.name));
-  const describe = (name: string): ManifestTensor => {
-    const value = index.types.get(name);
-    const isInput = inputs.has(name);
-    const isOutput = index.outputs.has(name);
-    const role = isInput ? 'Input' : isOutput ? 'Output' : 'Tensor';
-    if (value === undefined || value.type === null || !isElementType(value.type)) {
-      const found = value?.type ? `of type ${value.type}` : 'no dense tensor';
-      const remedy =
-        'D3 carries float32, float16, int8, uint8, int32, int64 and bool between tiers; cast it in the model';
-      throw onnxError('ONNX_TENSOR_UNSUPPORTED', { role, tensor: name, found, remedy });
-    }
-    if (value.shape === null) {
-      const remedy =
-        'D3 needs every size before it runs; cut the model before the operator that decides it (NonZero, …)';
-      const found = 'of a shape that depends on the data';
-      throw onnxError('ONNX_TENSOR_UNSUPPORTED', { role, tensor: name, found, remedy });
-    }
-    const { type, shape } = value;
-    return { name, type, shape, bytes: byteLength(type, shape), isInput, isOutput };
-  };
-  for (const value of [...index.graph.inputs, ...index.graph.outputs]) describe(value.name);
-  return describe;
-}
-
-/** Every tensor that layers read or write, in graph order: inputs, then as they are made. */
-function tensorsOf(
-  index: GraphIndex,
-  layers: readonly ManifestLayer[],
-  tensorOf: TensorLookup,
-): readonly ManifestTensor[] {
-  const names = new Set([
-    ...index.graph.inputs.map((input) => input.name),
-    ...layers.flatMap((layer) => layer.outputs),
-  ]);
-  return [...names].map(tensorOf);
-}
-
-interface NamedWeights {
-  readonly weights: ReadonlyMap<string, ManifestWeight>;
-  readonly blobs: ReadonlyMap<string, Bytes>;
-}
-
-/** Hashes the constants that are too large to stay inline, in the order that nodes read them. */
-async function nameWeights(graph: OpenGraph, options: PackOptions): Promise<NamedWeights> {
-  const names = [...new Set(graph.nodes.flatMap(readsOf))];
-  const large = names.flatMap((name) => {
-    const tensor = graph.constants.get(name);
-    return tensor?.data && tensor.data.byteLength > MAX_INLINE_BYTES ? [{ ...tensor, data: tensor.data }] : [];
-  });
-  const total = large.reduce((sum, tensor) => sum + tensor.data.byteLength, 0);
-  const weights = new Map<string, ManifestWeight>();
-  const blobs = new Map<string, Bytes>();
-  let done = 0;
-  for (const { name, type, shape, data } of large) {
-    options.signal?.throwIfAborted();
-    const id = await sha256(data);
-    if (!blobs.has(id)) blobs.set(id, data);
-    weights.set(name, { name, id, bytes: data.byteLength, type, shape });
-    done += data.byteLength;
-    options.onProgress?.({ stage: 'weights', done, total });
-  }
-  return { weights, blobs };
 }
 
 interface PackedParts {
