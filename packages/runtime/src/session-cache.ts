@@ -1,3 +1,4 @@
+import type { SegmentModel } from '@d3/onnx';
 import type { Backend, SegmentSession, SegmentSpec } from './backend.ts';
 
 /** How much a {@link SessionCache} keeps. */
@@ -12,13 +13,20 @@ export interface SessionCacheOptions {
 /** A prepared segment on loan. */
 export interface SessionLease {
   readonly session: SegmentSession;
+  /** What it was prepared from. */
+  readonly model: SegmentModel;
   /** Gives it back; the session must not be used any more through this lease. Calling it again does nothing. */
   release(): void;
 }
 
+interface Prepared {
+  readonly session: SegmentSession;
+  readonly model: SegmentModel;
+}
+
 interface Entry {
   readonly id: string;
-  readonly prepared: Promise<SegmentSession>;
+  readonly prepared: Promise<Prepared>;
   users: number;
   weightBytes: number;
 }
@@ -70,8 +78,7 @@ export class SessionCache {
     this.#touch(entry);
     entry.users += 1;
     try {
-      const session = await unlessAborted(entry.prepared, options.signal);
-      return this.#lease(entry, session);
+      return this.#lease(entry, await unlessAborted(entry.prepared, options.signal));
     } catch (error) {
       this.#giveBack(entry);
       throw error;
@@ -86,10 +93,10 @@ export class SessionCache {
   }
 
   #prepare(id: string, makeSpec: () => SegmentSpec | Promise<SegmentSpec>): Entry {
-    const build = async (): Promise<SegmentSession> => {
+    const build = async (): Promise<Prepared> => {
       const spec = await makeSpec();
       entry.weightBytes = weightBytesOf(spec);
-      return this.#backend.prepare(spec);
+      return { session: await this.#backend.prepare(spec), model: spec.model };
     };
     // One turn later, so that the entry exists whatever `makeSpec` does.
     const entry: Entry = { id, users: 0, weightBytes: 0, prepared: Promise.resolve().then(build) };
@@ -101,14 +108,14 @@ export class SessionCache {
     return entry;
   }
 
-  #lease(entry: Entry, session: SegmentSession): SessionLease {
+  #lease(entry: Entry, prepared: Prepared): SessionLease {
     let released = false;
     const release = (): void => {
       if (released) return;
       released = true;
       this.#giveBack(entry);
     };
-    return { session, release };
+    return { ...prepared, release };
   }
 
   #giveBack(entry: Entry): void {
@@ -145,7 +152,7 @@ function weightBytesOf({ model }: SegmentSpec): number {
 /** Also one that is still being prepared; one that failed holds nothing. */
 function disposeEntry(entry: Entry): Promise<void> {
   return entry.prepared.then(
-    (session) => session.dispose(),
+    ({ session }) => session.dispose(),
     () => undefined,
   );
 }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extractSegment, type SegmentModel } from '@d3/onnx';
+import { extractSegment } from '@d3/onnx';
 import type { SegmentTiming } from '@d3/protocol';
-import type { Backend, SegmentSession } from '@d3/runtime';
+import { type Backend, type SegmentSpec, SessionCache, type SessionLease } from '@d3/runtime';
 import { type AssembledWeights, assembleWeights } from '@d3/runtime/node';
 import type { TensorMap } from '@d3/tensor';
 import { serverError } from '../errors.ts';
@@ -21,25 +21,14 @@ export interface ExecutorOptions {
 }
 
 /** Layers of a model, ready to run. Shared: whoever got it releases it once. */
-export interface PreparedSegment {
-  readonly model: SegmentModel;
+export interface PreparedSegment extends SessionLease {
   readonly layers: readonly number[];
-  readonly session: SegmentSession;
-  release(): void;
 }
 
 /** Outputs of a segment, and what it took. */
 export interface ExecutedSegment {
   readonly outputs: TensorMap;
   readonly timing: SegmentTiming;
-}
-
-/** Sessions that nobody uses are kept this many deep, since plans come back. */
-const KEPT_IDLE = 4;
-
-interface Shared {
-  readonly session: Promise<{ readonly model: SegmentModel; readonly session: SegmentSession }>;
-  users: number;
 }
 
 /**
@@ -49,12 +38,12 @@ interface Shared {
 export class Executor {
   readonly #options: ExecutorOptions;
   readonly #weights = new Map<string, Promise<AssembledWeights>>();
-  /** In order of last use. */
-  readonly #shared = new Map<string, Shared>();
+  readonly #sessions: SessionCache;
   #queued = 0;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
+    this.#sessions = new SessionCache(options.backend);
   }
 
   /** Requests that wait or run. */
@@ -70,24 +59,8 @@ export class Executor {
    */
   async prepare(model: StoredModel, layers: readonly number[]): Promise<PreparedSegment> {
     const digest = createHash('sha256').update(layers.join(',')).digest('hex').slice(0, 16);
-    const key = `${model.manifest.hash}/${digest}`;
-    const shared = this.#shared.get(key) ?? { session: this.#create(model, layers, key), users: 0 };
-    this.#shared.delete(key);
-    this.#shared.set(key, shared);
-    shared.users++;
-    try {
-      const { model: segment, session } = await shared.session;
-      let held = true;
-      const release = () => {
-        if (held) this.#release(shared);
-        held = false;
-      };
-      return { model: segment, layers, session, release };
-    } catch (error) {
-      shared.users--;
-      if (this.#shared.get(key) === shared) this.#shared.delete(key);
-      throw error;
-    }
+    const id = `${model.manifest.hash}/${digest}`;
+    return { ...(await this.#sessions.lend(id, () => this.#specOf(model, layers, id))), layers };
   }
 
   /**
@@ -113,17 +86,10 @@ export class Executor {
     return { outputs, timing };
   }
 
-  async #create(
-    stored: StoredModel,
-    layers: readonly number[],
-    id: string,
-  ): Promise<{ readonly model: SegmentModel; readonly session: SegmentSession }> {
-    const { store, backend } = this.#options;
-    const [graph, weights] = await Promise.all([store.graph(stored), this.#weightsOf(stored)]);
+  async #specOf(stored: StoredModel, layers: readonly number[], id: string): Promise<SegmentSpec> {
+    const [graph, weights] = await Promise.all([this.#options.store.graph(stored), this.#weightsOf(stored)]);
     const model = extractSegment({ manifest: stored.manifest, graph }, layers, { locate: weights.locate });
-    const { level } = stored.manifest;
-    const session = await backend.prepare({ id, model, level, weights: { kind: 'folder', path: weights.folder } });
-    return { model, session };
+    return { id, model, level: stored.manifest.level, weights: { kind: 'folder', path: weights.folder } };
   }
 
   #weightsOf(stored: StoredModel): Promise<AssembledWeights> {
@@ -143,16 +109,6 @@ export class Executor {
     const { manifest } = stored;
     const read = (id: string) => readFile(store.weightFile(stored, id).path);
     return await assembleWeights(manifest, read, join(folder, `${manifest.hash}.bin`));
-  }
-
-  #release(shared: Shared): void {
-    shared.users--;
-    const idle = [...this.#shared].filter(([, candidate]) => candidate.users === 0);
-    for (const [key, candidate] of idle.slice(0, Math.max(0, idle.length - KEPT_IDLE))) {
-      this.#shared.delete(key);
-      // A session that could not be made is not there to be disposed of.
-      candidate.session.then(({ session }) => session.dispose()).catch(() => undefined);
-    }
   }
 }
 
