@@ -219,7 +219,10 @@ describe('connect() over real servers', () => {
     const paths: string[] = [];
     const proxy = await tapped((path) => paths.push(path));
     const cache = join(root, 'visits');
-    const options = { edge: `${proxy.wsUrl}/d3/link`, cache, constraints: over('device', 'edge', 'cloud') };
+    // The layers after the kept ones are pinned, so that both visits cut the device's segment alike.
+    const after = packed.manifest.layers.slice(2, 6).map(({ name }) => [name, 'edge']);
+    const constraints = { keepOnDevice: 2, pin: Object.fromEntries(after) };
+    const options = { edge: `${proxy.wsUrl}/d3/link`, cache, constraints };
     const progress: Progress[] = [];
     const session = await open({ ...options, onProgress: (step) => progress.push(step) });
     const own = (await session.infer(tensors(1))).placement[0]?.layers ?? [];
