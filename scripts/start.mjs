@@ -93,8 +93,13 @@ async function stop() {
   if (stopping) return;
   stopping = true;
   console.log('\nStopping …');
-  for (const server of servers.reverse()) server.kill('SIGTERM');
-  await Promise.all(servers.map((server) => server.exitCode ?? new Promise((resolve) => server.once('exit', resolve))));
+  // Edges before the clouds they lean on.
+  for (const server of servers.reverse()) {
+    if (server.exitCode !== null) continue;
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGTERM');
+    await ended;
+  }
   await dashboard.close();
   process.exit(0);
 }

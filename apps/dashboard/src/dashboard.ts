@@ -2,6 +2,7 @@ import type { InferInput, InferResult, Session } from '@d3/client';
 import { type D3Infer, formatMs, type ResultDetail } from '@d3/element';
 import { isD3Error } from '@d3/errors';
 import type { Strokes } from '@d3/runtime';
+import type { Tensor } from '@d3/tensor';
 import sketchSamples from '@d3/zoo/sketch-resnet/samples.json' with { type: 'json' };
 import { type CSSResultGroup, html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from 'lit';
 import './plan-table.ts';
@@ -188,18 +189,10 @@ export class Dashboard extends LitElement {
   #renderCrossed(): TemplateResult | typeof nothing {
     const crossed = this._result?.crossed;
     if (!crossed) return nothing;
-    const empty = Object.keys(crossed).length === 0;
     return html`
       <h2>What leaves this browser</h2>
-      ${
-        empty
-          ? html`<p>Nothing: every layer ran here.</p>`
-          : html`<p class="muted">
-                Private is not secret: early feature maps still hold much of a picture, as you can see. Keep more layers here
-                to show less.
-              </p>
-              <d3-feature-maps .tensors=${crossed}></d3-feature-maps>`
-      }
+      <p class="muted">${warningOf(Object.values(crossed))}</p>
+      <d3-feature-maps .tensors=${crossed}></d3-feature-maps>
     `;
   }
 
@@ -272,6 +265,13 @@ export class Dashboard extends LitElement {
       this._failure = isD3Error(error) ? `${error.message} [${error.code}]` : String(error);
     }
   }
+}
+
+function warningOf(crossed: readonly Tensor[]): string {
+  if (crossed.length === 0) return 'Nothing: every layer ran here.';
+  if (crossed.some((tensor) => tensor.type === 'uint8'))
+    return 'The picture itself: no layer ran here. "Private" keeps it.';
+  return 'Private is not secret: early feature maps still hold much of a picture, as you can see. Keep more layers here to show less.';
 }
 
 customElements.define('d3-dashboard', Dashboard);

@@ -98,6 +98,7 @@ export class Upstream {
           settled();
         });
       } catch (error) {
+        if (this.#stopped.signal.aborted) break;
         this.#options.log.warn({ upstream: this.url, err: error }, 'upstream is away');
       }
       this.#lose();
@@ -105,6 +106,8 @@ export class Upstream {
       await this.#pause(pauseMs * (0.5 + Math.random()));
       pauseMs = Math.min(LONGEST_RETRY_MS, pauseMs * 2);
     }
+    this.#lose();
+    settled();
   }
 
   /** One connection's life. Ends by throwing. */
