@@ -62,10 +62,17 @@ async function askRuntime(
   return types;
 }
 
+/** onnxruntime-web reports an unknown size as 2³² − 1; no real one is that large. */
+const MAX_SIZE = 2 ** 31 - 1;
+
+function isKnownSize(size: unknown): size is number {
+  return Number.isSafeInteger(size) && Number(size) >= 0 && Number(size) <= MAX_SIZE;
+}
+
 function valueType(value: { readonly type: string; readonly shape: readonly unknown[] | null }): ValueType {
   const type = isOnnxElementType(value.type) ? value.type : null;
-  const known = value.shape?.every((size): size is number => Number.isSafeInteger(size) && Number(size) >= 0);
-  return { type, shape: type !== null && known ? (value.shape as readonly number[]) : null };
+  const known = type !== null && value.shape?.every(isKnownSize) ? value.shape : null;
+  return { type, shape: known };
 }
 
 async function inferOrExplain(
