@@ -52,6 +52,7 @@ function channelAffine(norm: OnnxNode, constants: ReadonlyMap<string, OnnxTensor
   if (training || norm.outputs.slice(1).some((name) => name !== '')) return undefined;
   const [scale, bias, mean, variance] = norm.inputs.slice(1, 5).map((name) => floatsOf(constants.get(name)));
   if (scale === undefined || bias === undefined || mean === undefined || variance === undefined) return undefined;
+  if ([bias, mean, variance].some((values) => values.length !== scale.length)) return undefined;
   const epsilon = floatAttribute(norm, 'epsilon', Math.fround(1e-5));
   const factor = Array.from(scale, (value, channel) => value / Math.sqrt((variance[channel] ?? 0) + epsilon));
   const offset = Array.from(bias, (value, channel) => value - (mean[channel] ?? 0) * (factor[channel] ?? 0));
