@@ -1,5 +1,6 @@
 // `npm run check`: types, lint, import rules, dead code, docs. Runs them all, then fails if any did.
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, installPackages, ROOT, requireNode } from './setup.mjs';
 
@@ -14,8 +15,15 @@ const CHECKS = [
   ['import rules', bin('depcruise'), ['--config', '.dependency-cruiser.cjs', 'packages', 'apps', 'e2e']],
   ['dead code', bin('knip'), []],
   ['docs/errors.md', process.execPath, ['scripts/error-docs.mjs', '--check']],
+  ...publicPackages().map((folder) => [`published form of ${folder}`, bin('publint'), [folder, '--pack', 'npm']]),
   ['doc comments', bin('typedoc'), ['--options', 'typedoc.json', '--emit', 'none']],
 ];
+
+/** Folders of the packages that may be published. */
+function publicPackages() {
+  const folders = readdirSync(join(ROOT, 'packages')).map((name) => join('packages', name));
+  return folders.filter((folder) => !JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')).private);
+}
 
 const failed = [];
 for (const [name, command, args] of CHECKS) {
