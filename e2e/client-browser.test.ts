@@ -165,6 +165,13 @@ describe.skipIf(absent)('connect() in a browser', () => {
     expect(fabric.paths.filter((path) => path.endsWith('graph.onnx'))).toEqual([]);
     expect(second.lastProgress).toMatchObject({ loadedBytes: totalBytes, cachedBytes: totalBytes });
     expect((await fresh.call('inferPicture', `/models/${KITTEN.file}`)).output).toEqual(result.output);
+
+    await fresh.call('closeSession');
+    expect(await fresh.call('poisonCache')).toBeGreaterThan(wanted.length);
+    fabric.clear();
+    await fresh.call('openSession', options('wasm', threeTiers()));
+    expect(fetchedWeights()).toEqual(wanted);
+    expect((await fresh.call('inferPicture', `/models/${KITTEN.file}`)).output).toEqual(result.output);
     await fresh.close();
   });
 

@@ -86,6 +86,19 @@ export async function inferOne(seed: number): Promise<readonly number[]> {
   return outputOf(await session.infer(noise(session, seed), { deadlineMs: 120_000 }));
 }
 
+/** Puts wrong bytes in place of everything that the client's cache holds; gives how much that was. */
+export async function poisonCache(): Promise<number> {
+  let poisoned = 0;
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      await cache.put(request, new Response('evil'));
+      poisoned += 1;
+    }
+  }
+  return poisoned;
+}
+
 /** What becomes of a request that runs while the session is closed. */
 export async function closeUnderRequest(): Promise<{ pending: string; later: string }> {
   const session = live();

@@ -45,9 +45,8 @@ export const clientErrorTable = {
     status: 409,
     retryable: false,
   },
-  CLIENT_WEIGHT_CORRUPT: {
-    message:
-      "Weight {weight} of model '{model}' from {url} is not what its hash says ({problem}): pack the model again",
+  CLIENT_MODEL_CORRUPT: {
+    message: "{file} of model '{model}' from {url} is not what its hash says ({problem}): pack the model again",
     status: 502,
     retryable: true,
   },

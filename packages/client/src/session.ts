@@ -19,7 +19,10 @@ export interface ConnectOptions {
   readonly backends?: readonly BackendName[];
   /** Factor ≥ 1 by which the device really is slowed; its times are then marked emulated. Default 1. */
   readonly slowdown?: number;
-  /** Browser only: URL of the folder with onnxruntime-web's wasm files. Default: beside the worker. */
+  /**
+   * Browser only: URL of the folder with onnxruntime-web's glue and wasm files. Default `/ort/` of the page's origin, where the
+   * Vite plugin of `@d3/runtime/vite` puts them.
+   */
   readonly assets?: string;
   /** Node only: folder that keeps weights and measured profiles between runs. Default: memory. */
   readonly cache?: string;

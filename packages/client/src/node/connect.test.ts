@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -271,6 +271,22 @@ describe('connect() refuses', () => {
     });
   });
 
+  it('a model whose files do not belong together', async () => {
+    const folder = join(root, 'tampered');
+    await cp(join(root, 'cloud-models', 'sketch-resnet'), folder, { recursive: true });
+    const model = pathToFileURL(folder).href;
+    const [blob] = packed.weights.keys();
+    await writeFile(join(folder, 'weights', blob ?? ''), 'evil');
+    const corrupt = { code: 'CLIENT_MODEL_CORRUPT', message: expect.stringContaining(`weights/${blob}`) };
+    await expect(connect({ model })).rejects.toMatchObject(corrupt);
+    await writeFile(join(folder, 'graph.onnx'), 'evil');
+    await expect(connect({ model })).rejects.toMatchObject({ message: expect.stringContaining('graph.onnx of model') });
+    await writeFile(join(folder, 'model.d3.json'), '{');
+    await expect(connect({ model })).rejects.toMatchObject({ message: expect.stringContaining('model.d3.json') });
+    await writeFile(join(folder, 'manifest.json'), '{}');
+    await expect(connect({ model })).rejects.toMatchObject({ code: 'ONNX_PACK_INVALID' });
+  });
+
   it('constraints that no plan can respect', async () => {
     const [first, last] = [packed.manifest.layers[0]?.name ?? '', packed.manifest.layers.at(-1)?.name ?? ''];
     const constraints = { pin: { [first]: 'cloud', [last]: 'device' } };
@@ -340,6 +356,24 @@ describe('a lost edge', () => {
     proxy.restore();
     const back = async () => expect(tiersOf(await session.infer(tensors(2)))).toEqual(['device', 'edge']);
     await vi.waitFor(back, { timeout: 8000, interval: 200 });
+  });
+});
+
+describe('a draining edge', () => {
+  it('finishes what runs; then the device goes on alone', async () => {
+    const own = await serveEdge();
+    closing.push(() => own.close());
+    const session = await open({ edge: own.link, constraints: { keepOnDevice: 2 } });
+    const lost = vi.fn();
+    session.on('lost', lost);
+    const runs = Array.from({ length: 4 }, (_, seed) => session.infer(tensors(seed)));
+    const drained = own.close('maintenance');
+    for (const [seed, { outputs }] of (await Promise.all(runs)).entries()) {
+      expect(outputs).toEqual(await runWhole({ image: drawing(seed) }));
+    }
+    await drained;
+    expect(tiersOf(await session.infer(tensors(5)))).toEqual(['device']);
+    expect(lost).toHaveBeenCalled();
   });
 });
 

@@ -71,7 +71,7 @@ describe('ModelStore', () => {
     await hostOf({ [url]: [blob('evil'), blob('aaaa')] }).store.readWeights([a], { count });
     expect(counted).toBe(4);
     const failing = hostOf({ [url]: [blob('evil')] });
-    await expect(failing.store.readWeights([a])).rejects.toMatchObject({ code: 'CLIENT_WEIGHT_CORRUPT' });
+    await expect(failing.store.readWeights([a])).rejects.toMatchObject({ code: 'CLIENT_MODEL_CORRUPT' });
     expect(failing.asked).toHaveLength(2);
     expect(await failing.cache.get(a.id)).toBeUndefined();
   });

@@ -58,7 +58,7 @@ export class ModelStore {
   /**
    * A file that must be there and have this hash; from the cache if it can be.
    *
-   * @throws D3Error `CLIENT_WEIGHT_CORRUPT`, `CLIENT_MODEL_UNREADABLE`; the signal's reason when aborted
+   * @throws D3Error `CLIENT_MODEL_CORRUPT`, `CLIENT_MODEL_UNREADABLE`; the signal's reason when aborted
    */
   async readChecked(
     file: ModelFile,
@@ -82,7 +82,7 @@ export class ModelStore {
       options.count?.(-bytes.byteLength, false);
       problem = `its bytes hash to ${actual.slice(0, 12)}…`;
     }
-    throw clientError('CLIENT_WEIGHT_CORRUPT', { weight: hash, model: this.place.model, url, problem });
+    throw clientError('CLIENT_MODEL_CORRUPT', { file: file.name, model: this.place.model, url, problem });
   }
 
   /**
