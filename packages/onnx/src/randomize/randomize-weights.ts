@@ -45,34 +45,51 @@ export function randomizeWeights(bytes: Bytes, seed: number, options: ReadOption
   return writeModel({ ...model, graph: { ...model.graph, nodes, initializers: [...initializers, ...filled] } });
 }
 
+/** What the search for targets looks things up in, and what it has found. */
+interface Search {
+  readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  readonly makers: ReadonlyMap<string, OnnxNode>;
+  /** Tensors that are added to another one. */
+  readonly added: ReadonlySet<string>;
+  readonly targets: Map<string, Target>;
+}
+
 function findTargets(graph: OnnxGraph): ReadonlyMap<string, Target> {
   const initializers = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0] ?? '', node]));
-  const added = addedBranches(graph, makers);
-  const targets = new Map<string, Target>();
-  const weightsOf = (node: OnnxNode) => {
-    for (const name of weightInputs(node)) {
-      const shape = constantFilledShape(name, makers, initializers);
-      if (shape !== undefined && shape.length >= 2) targets.set(name, { shape, fanIn: fanInOf(node, shape), mean: 0 });
-    }
-  };
-  const gainsOf = (node: OnnxNode) => {
-    for (const name of gainInputs(node, makers)) {
-      // Statistics of weights that are no more would make a signal explode, constant or not.
-      const stale = weightInputs(makers.get(node.inputs[0] ?? '') ?? node).some((weight) => targets.has(weight));
-      const given = stale ? initializers.get(name)?.shape : undefined;
-      const shape = constantFilledShape(name, makers, initializers) ?? given;
-      if (shape === undefined || countOf(shape) < 2 || targets.has(name)) continue;
-      // A variance, the fifth input, divides: it stays around 1.
-      const inBranch = added.has(node.outputs[0] ?? '') && name !== node.inputs[4];
-      targets.set(name, { shape, ...(inBranch ? BRANCH_GAIN : GAIN) });
-    }
-  };
+  const search: Search = { initializers, makers, added: addedBranches(graph, makers), targets: new Map() };
   for (const node of graph.nodes) {
-    weightsOf(node);
-    gainsOf(node);
+    addWeights(node, search);
+    addGains(node, search);
   }
-  return targets;
+  return search.targets;
+}
+
+function addWeights(node: OnnxNode, { makers, initializers, targets }: Search): void {
+  for (const name of weightInputs(node)) {
+    const shape = constantFilledShape(name, makers, initializers);
+    if (shape !== undefined && shape.length >= 2) targets.set(name, { shape, fanIn: fanInOf(node, shape), mean: 0 });
+  }
+}
+
+function addGains(node: OnnxNode, search: Search): void {
+  const { makers, added, targets } = search;
+  for (const name of gainInputs(node, makers)) {
+    const shape = gainShape(node, name, search);
+    if (shape === undefined || countOf(shape) < 2 || targets.has(name)) continue;
+    // A variance, the fifth input, divides: it stays around 1.
+    const inBranch = added.has(node.outputs[0] ?? '') && name !== node.inputs[4];
+    targets.set(name, { shape, ...(inBranch ? BRANCH_GAIN : GAIN) });
+  }
+}
+
+/** Also of a factor that is not constant, where it is a statistic of weights that are no more: it would make a signal explode. */
+function gainShape(node: OnnxNode, name: string, search: Search): readonly number[] | undefined {
+  const { initializers, makers, targets } = search;
+  const filled = constantFilledShape(name, makers, initializers);
+  if (filled !== undefined) return filled;
+  const stale = weightInputs(makers.get(node.inputs[0] ?? '') ?? node).some((weight) => targets.has(weight));
+  return stale ? initializers.get(name)?.shape : undefined;
 }
 
 function weightInputs(node: OnnxNode): readonly string[] {
