@@ -25,7 +25,7 @@ export function explain(problem: Problem, { strategies, chosen, graph }: Explain
   const runnerUp = runnerUpOf(problem, plan, strategies);
   const binding = bindingOf(problem, plan, graph);
   const turningPoints = turningPointsOf(problem, plan, { graph, strategies });
-  const sentence = sentenceFor(problem, { plan, runnerUp, binding, turningPoints, strategies });
+  const sentence = sentenceFor(problem, { plan, runnerUp, binding, turningPoints });
   return { sentence, runnerUp, binding, turningPoints };
 }
 

@@ -1,5 +1,5 @@
-import { isPlan, objectiveMs } from '../objective/compare-plans.ts';
-import type { Explanation, Plan, Problem, StrategyResult } from '../problem.ts';
+import { objectiveMs } from '../objective/compare-plans.ts';
+import type { Explanation, Plan, Problem } from '../problem.ts';
 
 /** The parts a sentence is made of. */
 export interface SentenceParts {
@@ -7,7 +7,6 @@ export interface SentenceParts {
   readonly runnerUp: Explanation['runnerUp'];
   readonly binding: Explanation['binding'];
   readonly turningPoints: Explanation['turningPoints'];
-  readonly strategies: Readonly<Record<string, StrategyResult>>;
 }
 
 /** Says in plain words why a plan was chosen. */
@@ -17,15 +16,10 @@ export function sentenceFor(problem: Problem, parts: SentenceParts): string {
   return `${reason}${turning(parts)}`;
 }
 
-function wholeReason(problem: Problem, { plan, runnerUp, strategies }: SentenceParts, tier: number): string {
-  const name = problem.tiers[tier];
-  const time = times(problem, plan);
-  if (problem.tiers.every((other) => other === name || isInfeasible(strategies[`${other}-only`]))) {
-    if (runnerUp === null)
-      return `The ${name} must take everything: it takes ${time}, and the constraints leave no other plan`;
-  }
-  const than = runnerUp === null ? '' : `, and the next best, ${runnerUp.strategy}, ${ms(runnerUp.objectiveMs)}`;
-  return `Splitting gains nothing here: the ${name} alone takes ${time}${than}`;
+function wholeReason(problem: Problem, { plan, runnerUp }: SentenceParts, tier: number): string {
+  const alone = `the ${problem.tiers[tier]} alone takes ${times(problem, plan)}`;
+  if (runnerUp === null) return `Nothing else meets the constraints: ${alone}`;
+  return `Splitting gains nothing here: ${alone}, and the next best, ${runnerUp.strategy}, ${ms(runnerUp.objectiveMs)}`;
 }
 
 function splitReason(problem: Problem, { plan, runnerUp, binding }: SentenceParts, tiers: readonly number[]): string {
@@ -68,8 +62,4 @@ function ratio(value: number): string {
 
 function list(items: readonly string[]): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
-}
-
-function isInfeasible(result: StrategyResult | undefined): boolean {
-  return result !== undefined && !isPlan(result);
 }

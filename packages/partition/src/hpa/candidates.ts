@@ -2,7 +2,7 @@ import type { PreparedGraph } from '../graph/prepare-graph.ts';
 import { mergeHops } from '../objective/merge-hops.ts';
 import type { Problem } from '../problem.ts';
 import { layerTails } from './layer-tails.ts';
-import { followTails, levelCosts, tailsOf } from './level-costs.ts';
+import { followTails, type LevelCosts, tailsOf } from './level-costs.ts';
 import type { Levels } from './levels.ts';
 import { placeByLevel } from './place-by-level.ts';
 
@@ -11,22 +11,39 @@ export interface CandidateScope {
   readonly graph: PreparedGraph;
   readonly levels: Levels;
   readonly masks: Int32Array;
+  /** Of the problem. */
+  readonly costs: LevelCosts;
 }
 
 /**
- * HPA's starting points over some stations: the best plan that cuts between levels, and two greedy placements, one with
- * tail estimates by level (good where branches meet again), one by layer (good on trees).
+ * HPA's starting points over some stations: the best plan that cuts between levels, and greedy placements: one with
+ * tail estimates by level, and, where it may pay to split, one by layer (exact on trees).
  */
 export function candidates(problem: Problem, stations: readonly number[], scope: CandidateScope): number[][] {
-  const { levels } = scope;
+  const { levels, costs } = scope;
   const hops = mergeHops(problem.hops, stations);
-  const costs = levelCosts(problem, scope.graph, scope);
   const tails = tailsOf(problem, costs, { stations, hops });
   const { chosen: byLevel } = followTails(problem, costs, { stations, hops, tails });
   const place = { ...scope, stations, hops };
-  return [
-    Array.from(levels.levelOf, (level) => stations[byLevel[level] ?? 0] ?? 0),
-    placeByLevel(problem, { ...place, tails }),
-    placeByLevel(problem, { ...place, layerTails: layerTails(problem, place) }),
-  ].filter((tierOf) => tierOf.every((tier, layer) => ((scope.masks[layer] ?? 0) & (1 << tier)) !== 0));
+  const cut = Array.from(levels.levelOf, (level) => stations[byLevel[level] ?? 0] ?? 0);
+  const found = [cut, placeByLevel(problem, { ...place, tails })];
+  const splits = found.some((tierOf) => tierOf.some((tier) => tier !== tierOf[0]));
+  if (splits || scope.graph.sinks.length > 1) {
+    found.push(placeByLevel(problem, { ...place, layerTails: layerTails(problem, place) }));
+  }
+  return found.filter(
+    (tierOf, index) => obeys(tierOf, scope.masks) && !found.slice(0, index).some((one) => equal(one, tierOf)),
+  );
+}
+
+function equal(a: readonly number[], b: readonly number[]): boolean {
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
+}
+
+function obeys(tierOf: readonly number[], masks: Int32Array): boolean {
+  for (let layer = 0; layer < masks.length; layer++) {
+    if (((masks[layer] ?? 0) & (1 << (tierOf[layer] ?? 0))) === 0) return false;
+  }
+  return true;
 }

@@ -78,41 +78,42 @@ export function tailsOf(problem: Problem, costs: LevelCosts, { stations, hops }:
   const ms = new Float64Array((levelCount + 1) * count);
   const next = new Uint8Array((levelCount + 1) * count);
   const lastFixedMs = count > 1 ? (problem.tierFixedMs[stations[count - 1] ?? 0] ?? 0) : 0;
+  fillOwnTimes(ms, costs, { stations, hops });
   for (let level = levelCount - 1; level >= 0; level--) {
-    const output = costs.outputBytes[level] ?? 0;
-    let returnMs = 0;
-    for (let station = 0; station < count; station++) {
-      const at = level * count + station;
-      next[at] = station;
-      const tier = stations[station] ?? 0;
-      if (station > 0 && output > 0) returnMs += output / (hops[station - 1]?.downBytesPerMs ?? 1);
-      ms[at] = (costs.computeMs[level * tiers + tier] ?? 0) + returnMs;
-    }
-    addNext({ ms, next, level, count }, (station) => {
+    let restMs = ms[(level + 1) * count + count - 1] ?? 0;
+    let best = count - 1;
+    ms[level * count + best] = (ms[level * count + best] ?? 0) + restMs;
+    next[level * count + best] = best;
+    for (let station = count - 2; station >= 0; station--) {
       const hop = hops[station];
-      if (hop === undefined || level + 1 === levelCount) return Number.POSITIVE_INFINITY;
+      if (hop === undefined) break;
       const bytes = costs.bytes[(level + 1) * (tiers - 1) + hop.first] ?? 0;
-      return 2 * hop.delayMs + bytes / hop.upBytesPerMs + (station === count - 2 ? lastFixedMs : 0);
-    });
+      const sharedMs = 2 * hop.delayMs + (station === count - 2 ? lastFixedMs : 0);
+      const leaveMs =
+        level + 1 === levelCount ? Number.POSITIVE_INFINITY : restMs + sharedMs + bytes / hop.upBytesPerMs;
+      const stayMs = ms[(level + 1) * count + station] ?? 0;
+      if (stayMs <= leaveMs) best = station;
+      restMs = Math.min(stayMs, leaveMs);
+      const at = level * count + station;
+      ms[at] = (ms[at] ?? 0) + restMs;
+      next[at] = best;
+    }
   }
   return { ms, next };
 }
 
-/** Adds to each station's time of a level the best of staying and of crossing hops after it. */
-function addNext(
-  { ms, next, level, count }: { ms: Float64Array; next: Uint8Array; level: number; count: number },
-  crossMs: (station: number) => number,
-): void {
-  let restMs = Number.POSITIVE_INFINITY;
-  let best = count - 1;
-  for (let station = count - 1; station >= 0; station--) {
-    const stayMs = ms[(level + 1) * count + station] ?? 0;
-    const leaveMs = station === count - 1 ? Number.POSITIVE_INFINITY : restMs + crossMs(station);
-    if (stayMs <= leaveMs) best = station;
-    restMs = Math.min(stayMs, leaveMs);
-    const at = level * count + station;
-    ms[at] = (ms[at] ?? 0) + restMs;
-    next[at] = best;
+/** Each level's own time on each station, the way back of its outputs included. */
+function fillOwnTimes(ms: Float64Array, costs: LevelCosts, { stations, hops }: TailScope): void {
+  const levelCount = costs.outputBytes.length;
+  const tiers = costs.computeMs.length / levelCount;
+  let at = 0;
+  for (let level = 0; level < levelCount; level++) {
+    const output = costs.outputBytes[level] ?? 0;
+    let returnMs = 0;
+    for (let station = 0; station < stations.length; station++) {
+      if (station > 0 && output > 0) returnMs += output / (hops[station - 1]?.downBytesPerMs ?? 1);
+      ms[at++] = (costs.computeMs[level * tiers + (stations[station] ?? 0)] ?? 0) + returnMs;
+    }
   }
 }
 

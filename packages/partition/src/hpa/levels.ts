@@ -12,6 +12,8 @@ export interface Levels {
   readonly readAt: Int32Array;
   /** Branches: maximal chains of layers that read only the one before; every layer is in one. In order of their first. */
   readonly branches: Lists;
+  /** Tensors that several layers read. */
+  readonly forks: Int32Array;
 }
 
 const known = new WeakMap<PreparedGraph, Levels>();
@@ -42,7 +44,14 @@ function deriveLevels(graph: PreparedGraph): Levels {
   levelOf.forEach((level, layer) => {
     layers[level]?.push(layer);
   });
-  return { count, levelOf, layers: listsOf(layers), ...tensorLevels(graph, levelOf), branches: branchesOf(graph) };
+  return {
+    count,
+    levelOf,
+    layers: listsOf(layers),
+    ...tensorLevels(graph, levelOf),
+    branches: branchesOf(graph),
+    forks: forksOf(graph),
+  };
 }
 
 function tensorLevels(graph: PreparedGraph, levelOf: Int32Array): Pick<Levels, 'writtenAt' | 'readAt'> {
@@ -55,6 +64,12 @@ function tensorLevels(graph: PreparedGraph, levelOf: Int32Array): Pick<Levels, '
     }
   }
   return { writtenAt, readAt };
+}
+
+function forksOf({ tensorCount, readers: { start } }: PreparedGraph): Int32Array {
+  return Int32Array.from({ length: tensorCount }, (_, tensor) => tensor).filter(
+    (tensor) => (start[tensor + 1] ?? 0) - (start[tensor] ?? 0) > 1,
+  );
 }
 
 function branchesOf(graph: PreparedGraph): Lists {

@@ -15,9 +15,9 @@ const GAIN = 1e-12;
 export function shiftBorders(ledger: Ledger, scope: SlideScope): number {
   let looked = 0;
   let bestMs = ledger.objectiveMs();
-  for (let pass = 0; pass < scope.passes; pass++) {
+  for (let pass = 0; pass < scope.passes && !ledger.isWhole(); pass++) {
     const beforeMs = bestMs;
-    for (let layer = 0; layer < scope.graph.layerCount; layer++) {
+    for (const layer of borderLayers(ledger, scope.graph)) {
       for (const direction of [1, -1] as const) {
         const tier = borderTier(ledger, scope, { layer, direction });
         if (tier < 0) continue;
@@ -25,7 +25,7 @@ export function shiftBorders(ledger: Ledger, scope: SlideScope): number {
         bestMs = shift(ledger, scope, { seeds: [layer], tier, direction, bestMs });
       }
     }
-    for (let tensor = 0; tensor < scope.graph.tensorCount; tensor++) {
+    for (const tensor of scope.levels.forks) {
       const seeds = readersBeyond(ledger, scope.graph, tensor);
       if (seeds.length < 2) continue;
       looked += seeds.length;
@@ -34,6 +34,19 @@ export function shiftBorders(ledger: Ledger, scope: SlideScope): number {
     if (bestMs >= beforeMs * (1 - GAIN)) break;
   }
   return looked;
+}
+
+/** Layers with a neighbour on another tier, ascending. */
+function borderLayers(ledger: Ledger, { layerCount, successors: { start, items } }: PreparedGraph): number[] {
+  const found = new Set<number>();
+  for (let layer = 0; layer < layerCount; layer++) {
+    const own = ledger.tierOf(layer);
+    for (let at = start[layer] ?? 0; at < (start[layer + 1] ?? 0); at++) {
+      const next = items[at] ?? 0;
+      if (ledger.tierOf(next) !== own) found.add(layer).add(next);
+    }
+  }
+  return [...found].sort((a, b) => a - b);
 }
 
 /** The nearest other tier among a layer's readers (direction 1) or those it reads (-1); -1 if all are on its own. */
@@ -60,11 +73,13 @@ function writerTier(ledger: Ledger, { producerOf }: PreparedGraph, tensor: numbe
 /** The readers of a tensor that lie beyond its writer: they pay for it together. */
 function readersBeyond(ledger: Ledger, graph: PreparedGraph, tensor: number): number[] {
   const { start, items } = graph.readers;
-  const from = start[tensor] ?? 0;
-  const to = start[tensor + 1] ?? 0;
-  if (to - from < 2) return [];
   const own = writerTier(ledger, graph, tensor);
-  return Array.from(items.subarray(from, to)).filter((reader) => ledger.tierOf(reader) > own);
+  const beyond: number[] = [];
+  for (let at = start[tensor] ?? 0; at < (start[tensor + 1] ?? 0); at++) {
+    const reader = items[at] ?? 0;
+    if (ledger.tierOf(reader) > own) beyond.push(reader);
+  }
+  return beyond;
 }
 
 interface Shift {

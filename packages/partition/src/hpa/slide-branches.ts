@@ -29,9 +29,12 @@ export function slideBranches(ledger: Ledger, scope: SlideScope): number {
   for (let pass = 0; pass < scope.passes; pass++) {
     const beforeMs = bestMs;
     for (let branch = 0; branch < start.length - 1; branch++) {
-      const layers = items.subarray(start[branch], start[branch + 1]);
-      const [near, far] = freedomOf(ledger, scope.graph, { first: layers[0] ?? 0, last: layers.at(-1) ?? 0 });
+      const from = start[branch] ?? 0;
+      const to = start[branch + 1] ?? 0;
+      const near = furthestBefore(ledger, scope.graph, items[from] ?? 0);
+      const far = nearestAfter(ledger, scope.graph, items[to - 1] ?? 0);
       if (near >= far) continue;
+      const layers = items.subarray(from, to);
       looked += layers.length;
       bestMs = slideBranch(ledger, { scope, layers, near, far, bestMs });
     }
@@ -40,21 +43,20 @@ export function slideBranches(ledger: Ledger, scope: SlideScope): number {
   return looked;
 }
 
-/** The furthest tier before a branch and the nearest after it. */
-export function freedomOf(
-  ledger: Ledger,
-  { predecessors, successors }: PreparedGraph,
-  { first, last }: { first: number; last: number },
-): [number, number] {
+/** The furthest tier that a layer reads from; the first when it reads no layer. */
+function furthestBefore(ledger: Ledger, { predecessors: { start, items } }: PreparedGraph, layer: number): number {
   let near = 0;
-  for (let at = predecessors.start[first] ?? 0; at < (predecessors.start[first + 1] ?? 0); at++) {
-    near = Math.max(near, ledger.tierOf(predecessors.items[at] ?? 0));
-  }
-  let far = 31;
-  for (let at = successors.start[last] ?? 0; at < (successors.start[last + 1] ?? 0); at++) {
-    far = Math.min(far, ledger.tierOf(successors.items[at] ?? 0));
-  }
-  return [near, far];
+  for (let at = start[layer] ?? 0; at < (start[layer + 1] ?? 0); at++)
+    near = Math.max(near, ledger.tierOf(items[at] ?? 0));
+  return near;
+}
+
+/** The nearest tier that reads a layer; beyond all when none does. */
+function nearestAfter(ledger: Ledger, { successors: { start, items } }: PreparedGraph, layer: number): number {
+  let far = Number.POSITIVE_INFINITY;
+  for (let at = start[layer] ?? 0; at < (start[layer + 1] ?? 0); at++)
+    far = Math.min(far, ledger.tierOf(items[at] ?? 0));
+  return far;
 }
 
 interface Slide {

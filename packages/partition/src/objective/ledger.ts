@@ -58,6 +58,11 @@ export class Ledger {
     return this.#layers[tier] ?? 0;
   }
 
+  /** Whether one tier holds every layer. */
+  isWhole(): boolean {
+    return this.#layers.includes(this.#graph.layerCount);
+  }
+
   /** The assignment as it stands: a copy. */
   assignment(): number[] {
     return Array.from(this.#tierOf);

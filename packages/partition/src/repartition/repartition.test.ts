@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { changeBeyondBands, evaluate, hpa, isPlan, planViolation, prepareGraph, repartition } from '../index.ts';
 import type { Problem } from '../problem.ts';
 
-const CASES = 200;
+const CASES = 80;
 
 function drifted(random: Random, problem: Problem): Problem {
   if (random.chance(0.6)) {
@@ -69,16 +69,12 @@ describe('changeBeyondBands()', () => {
   it('names what left its band, and nothing within it (R1)', () => {
     const random = new Random(2);
     const problem = randomProblem(random, randomGraph(random, 'chain', 4), { tierCount: 3 });
-    const rate = (factor: number) => ({
-      ...problem,
-      hops: problem.hops.with(1, {
-        upBytesPerMs: 1,
-        downBytesPerMs: 1,
-        delayMs: 1,
-        ...problem.hops[1],
-        ...{ delayMs: (problem.hops[1]?.delayMs ?? 1) * factor },
-      }),
-    });
+    const rate = (factor: number) => {
+      const hops = problem.hops.map((hop, at) =>
+        at === 1 ? { ...hop, upBytesPerMs: hop.upBytesPerMs * factor } : hop,
+      );
+      return { ...problem, hops };
+    };
     expect(changeBeyondBands(problem, rate(1.2))).toBeNull();
     expect(changeBeyondBands(problem, rate(1.3))).toMatchObject({ links: [1], layers: [] });
     const layers = problem.layers.map((layer, at) =>

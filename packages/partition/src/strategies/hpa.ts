@@ -1,5 +1,6 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
 import { candidates } from '../hpa/candidates.ts';
+import { type LevelCosts, levelCosts } from '../hpa/level-costs.ts';
 import { type Levels, levelsOf } from '../hpa/levels.ts';
 import { placeByLevel } from '../hpa/place-by-level.ts';
 import { refine } from '../hpa/refine.ts';
@@ -17,11 +18,14 @@ import { planViolation } from '../verify/verify-plan.ts';
 import type { Strategy } from './strategy.ts';
 
 /** Passes of each kind over branches and borders, at most. */
-const PASSES = 4;
+const PASSES = 3;
 
 /** Starting points that the second pass takes up, and how much worse than the best they may be. */
 const REFINED = 3;
 const WORTH_REFINING = 2;
+
+/** Starting points closer than this are the same. */
+const ROUNDING = 1e-9;
 
 /** Rounds of prices, where sums alone do not decide. */
 const PRICE_ROUNDS = 12;
@@ -68,6 +72,7 @@ class HpaSearch {
   readonly #allowed: AllowedTiers;
   readonly #capped: boolean;
   readonly #starts: Start[] = [];
+  #costs: LevelCosts | null = null;
   #best: Plan | null = null;
 
   constructor(problem: Problem, graph: PreparedGraph, allowed: AllowedTiers) {
@@ -90,7 +95,7 @@ class HpaSearch {
     let refined = 0;
     for (const start of this.#starts) {
       if (refined >= REFINED || start.ms > limitMs) break;
-      if (before !== null && start.ms === before.ms) continue;
+      if (before !== null && start.ms <= before.ms * (1 + ROUNDING)) continue;
       before = start;
       refined++;
       this.#refine(start);
@@ -103,7 +108,12 @@ class HpaSearch {
 
   /** Adds the starting points that a problem of sums gives. Returns the first of them. */
   #start(summed: Problem, stations: readonly number[]): Ledger | null {
-    const scope = { graph: this.#graph, levels: this.#levels, masks: this.#allowed.masks };
+    const scope = {
+      graph: this.#graph,
+      levels: this.#levels,
+      masks: this.#allowed.masks,
+      costs: this.#costsOf(summed),
+    };
     let first: Ledger | null = null;
     for (const tierOf of candidates(summed, stations, scope)) {
       const ledger = new Ledger(this.#problem, this.#graph, tierOf);
@@ -111,6 +121,14 @@ class HpaSearch {
       if (this.#fits(tierOf)) this.#starts.push({ ledger, stations, ms: ledger.objectiveMs() });
     }
     return first;
+  }
+
+  /** Level costs do not depend on the stations: those of the problem itself are summed once. */
+  #costsOf(summed: Problem): LevelCosts {
+    const scope = { levels: this.#levels, masks: this.#allowed.masks };
+    if (summed !== this.#problem) return levelCosts(summed, this.#graph, scope);
+    this.#costs ??= levelCosts(summed, this.#graph, scope);
+    return this.#costs;
   }
 
   /** Lets prices lead the starting points towards balanced stages and kept caps. */

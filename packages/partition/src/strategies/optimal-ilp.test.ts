@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { isPlan, objectiveMs, optimal, prepareGraph } from '../index.ts';
 import type { Objective, Problem } from '../problem.ts';
 
-const CASES = 120;
-const CAPPED_CASES = 20;
+const CASES = 60;
+const CAPPED_CASES = 12;
 /** The solver stops within this of the optimum. */
 const SOLVER_GAP = 1e-6;
 
