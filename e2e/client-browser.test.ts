@@ -27,7 +27,8 @@ if (absent) console.warn(`Skipped: no ${ONNX} in ${MODELS} (set D3_MODELS)`);
 
 const KITTEN = { file: 'kitten_224.png', index: 281, score: 0.931 };
 const FISH = { file: 'fish.png', index: 0, score: 0.738 };
-const DEADLINE_MS = 170_000;
+/** A software GPU on a busy machine is slow; nothing here is about speed. */
+const DEADLINE_MS = 300_000;
 
 describe.skipIf(absent)('connect() in a browser', () => {
   let browser: Browser;
