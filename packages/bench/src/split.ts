@@ -7,12 +7,16 @@
  *
  * @packageDocumentation
  */
+import type { TensorCodec } from '@d3/protocol';
 import { isFull, writeReport } from './report.ts';
 import { measureFrames } from './split/measure-frames.ts';
 import { measureSplit, type SplitRow } from './split/measure-split.ts';
 import { packSubjects } from './split/subjects.ts';
 
 const frames = measureFrames();
+/** Frames of a megabyte or more: in smaller ones the fixed cost of a frame is most of it. */
+const worstFrame = (codec: TensorCodec) =>
+  Math.max(...frames.filter((row) => row.codec === codec && row.bytes >= 1e6).map((row) => row.msPerMb));
 const rows: SplitRow[] = [];
 const skipped: { readonly kind: 'skipped'; readonly model: string; readonly reason: string }[] = [];
 for (const subject of await packSubjects()) {
@@ -23,7 +27,8 @@ for (const subject of await packSubjects()) {
 await writeReport('split', {
   figures: {
     splitOverWhole: Math.max(...rows.map((row) => row.splitOverWhole)),
-    frameMsPerMb: Math.max(...frames.filter((row) => row.codec === 'raw').map((row) => row.msPerMb)),
+    frameMsPerMb: worstFrame('raw'),
+    zerosFrameMsPerMb: worstFrame('zeros'),
     secondSessionMs: Math.max(...rows.map((row) => row.secondSessionMs)),
   },
   rows: [...rows, ...frames, ...skipped].map((row) => ({ ...row })),

@@ -13,8 +13,8 @@ export interface FrameRow {
 }
 
 const SIZES = [256 * 1024, 1 << 20, 4 << 20];
-const WARM_ROUNDS = 40;
-const ROUNDS = 200;
+const WARM_ROUNDS = 300;
+const ROUNDS = 300;
 
 /** Encode and decode of one float32 tensor, messages and tensors in reused buffers, as a link does it. */
 export function measureFrames(): FrameRow[] {
