@@ -27,7 +27,8 @@ function splitReason(problem: Problem, { plan, runnerUp, binding }: SentencePart
     const count = plan.tierOf.filter((other) => other === tier).length;
     return `${count} ${count === 1 ? 'layer' : 'layers'} on the ${problem.tiers[tier]}`;
   });
-  const limit = binding === null ? '' : `; most of it is spent on the ${binding.name} ${binding.kind}`;
+  const most = problem.objective === 'latency' ? 'most of it is spent on' : 'its slowest stage is';
+  const limit = binding === null ? '' : `; ${most} the ${binding.name} ${binding.kind}`;
   const than =
     runnerUp === null
       ? ', the only way to meet the constraints'

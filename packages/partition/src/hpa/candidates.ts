@@ -25,7 +25,7 @@ export function candidates(problem: Problem, stations: readonly number[], scope:
   const tails = tailsOf(problem, costs, { stations, hops });
   const { chosen: byLevel } = followTails(problem, costs, { stations, hops, tails });
   const place = { ...scope, stations, hops };
-  const cut = Array.from(levels.levelOf, (level) => stations[byLevel[level] ?? 0] ?? 0);
+  const cut = spread(levels, byLevel, stations);
   const found = [cut, placeByLevel(problem, { ...place, tails })];
   const splits = found.some((tierOf) => tierOf.some((tier) => tier !== tierOf[0]));
   if (splits || scope.graph.sinks.length > 1) {
@@ -34,6 +34,14 @@ export function candidates(problem: Problem, stations: readonly number[], scope:
   return found.filter(
     (tierOf, index) => obeys(tierOf, scope.masks) && !found.slice(0, index).some((one) => equal(one, tierOf)),
   );
+}
+
+/** The assignment that puts every level on its station. */
+export function spread({ levelOf }: Levels, stationOf: Uint8Array, stations: readonly number[]): number[] {
+  const tierOf = new Array<number>(levelOf.length);
+  for (let layer = 0; layer < tierOf.length; layer++)
+    tierOf[layer] = stations[stationOf[levelOf[layer] ?? 0] ?? 0] ?? 0;
+  return tierOf;
 }
 
 function equal(a: readonly number[], b: readonly number[]): boolean {

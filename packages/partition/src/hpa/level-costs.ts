@@ -59,6 +59,8 @@ function crossingBytes(problem: Problem, levels: Levels): Float64Array {
 export interface TailScope {
   readonly stations: readonly number[];
   readonly hops: readonly MergedHop[];
+  /** Tails that are no longer needed, to write into. */
+  readonly reuse?: Tails;
 }
 
 /**
@@ -71,12 +73,12 @@ export interface Tails {
 }
 
 /** Tail estimates, by dynamic programming from the last level to the first. Two rows more than levels: end and start. */
-export function tailsOf(problem: Problem, costs: LevelCosts, { stations, hops }: TailScope): Tails {
+export function tailsOf(problem: Problem, costs: LevelCosts, { stations, hops, reuse }: TailScope): Tails {
   const tiers = problem.tiers.length;
   const count = stations.length;
   const levelCount = costs.outputBytes.length;
-  const ms = new Float64Array((levelCount + 1) * count);
-  const next = new Uint8Array((levelCount + 1) * count);
+  const { ms, next } = reuse ?? tailBuffers(levelCount, count);
+  ms.fill(0, levelCount * count, (levelCount + 1) * count);
   const lastFixedMs = count > 1 ? (problem.tierFixedMs[stations[count - 1] ?? 0] ?? 0) : 0;
   fillOwnTimes(ms, costs, { stations, hops });
   for (let level = levelCount - 1; level >= 0; level--) {
@@ -100,6 +102,12 @@ export function tailsOf(problem: Problem, costs: LevelCosts, { stations, hops }:
     }
   }
   return { ms, next };
+}
+
+/** Room for the tails over some levels and at most some stations. */
+export function tailBuffers(levels: number, stations: number): Tails {
+  const size = (levels + 1) * stations;
+  return { ms: new Float64Array(size), next: new Uint8Array(size) };
 }
 
 /** Each level's own time on each station, the way back of its outputs included. */

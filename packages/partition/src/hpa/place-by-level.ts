@@ -49,7 +49,9 @@ class Placing {
   }
 
   assignment(): number[] {
-    return Array.from(this.#at, (station) => this.#scope.stations[station] ?? 0);
+    const tierOf = new Array<number>(this.#at.length);
+    for (let layer = 0; layer < tierOf.length; layer++) tierOf[layer] = this.#scope.stations[this.#at[layer] ?? 0] ?? 0;
+    return tierOf;
   }
 
   place(layer: number, level: number): void {

@@ -65,7 +65,9 @@ export class Ledger {
 
   /** The assignment as it stands: a copy. */
   assignment(): number[] {
-    return Array.from(this.#tierOf);
+    const tierOf = new Array<number>(this.#graph.layerCount);
+    for (let layer = 0; layer < tierOf.length; layer++) tierOf[layer] = this.#tierOf[layer] ?? 0;
+    return tierOf;
   }
 
   /** Moves one layer. Nothing is checked; the assignment may be invalid in between. */

@@ -1,6 +1,7 @@
 import { type PreparedGraph, prepareGraph } from '../graph/prepare-graph.ts';
+import { spread } from '../hpa/candidates.ts';
 import { layerTails } from '../hpa/layer-tails.ts';
-import { followTails, type LevelCosts, levelCosts, tailsOf } from '../hpa/level-costs.ts';
+import { followTails, type LevelCosts, levelCosts, type Tails, tailBuffers, tailsOf } from '../hpa/level-costs.ts';
 import { type Levels, levelsOf } from '../hpa/levels.ts';
 import { placeByLevel } from '../hpa/place-by-level.ts';
 import { refine } from '../hpa/refine.ts';
@@ -38,6 +39,8 @@ interface Local {
   readonly levels: Levels;
   readonly costs: LevelCosts;
   readonly ledger: Ledger;
+  /** Tail estimates of the last time, to be overwritten. */
+  readonly buffers: Tails;
   /** Level cuts that were refined the last time: the plan is no worse than what came of them. */
   readonly tried: ReadonlySet<string>;
 }
@@ -93,7 +96,17 @@ function opened(problem: Problem, plan: Plan, graph: PreparedGraph): Local {
   if ('infeasible' in allowed) throw new RangeError('A valid plan satisfies its constraints');
   const levels = levelsOf(graph);
   const costs = levelCosts(problem, graph, { levels, masks: allowed.masks });
-  return { problem, plan, allowed, levels, costs, ledger: new Ledger(problem, graph, plan.tierOf), tried: new Set() };
+  const buffers = tailBuffers(levels.count, problem.tiers.length);
+  return {
+    problem,
+    plan,
+    allowed,
+    levels,
+    costs,
+    ledger: new Ledger(problem, graph, plan.tierOf),
+    tried: new Set(),
+    buffers,
+  };
 }
 
 function adjusted(problem: Problem, graph: PreparedGraph, local: Local): Repartitioned {
@@ -141,16 +154,16 @@ interface LevelCut {
 }
 
 /** For each set of stations the best plan that cuts between levels, by dynamic programming over the levels alone. */
-function levelCuts(problem: Problem, { allowed, costs, levels }: Local): LevelCut[] {
+function levelCuts(problem: Problem, { allowed, costs, levels, buffers }: Local): LevelCut[] {
   return stationSets(allowed.available).map((stations) => {
     const hops = mergeHops(problem.hops, stations);
-    const tails = tailsOf(problem, costs, { stations, hops });
+    const tails = tailsOf(problem, costs, { stations, hops, reuse: buffers });
     const { chosen, ms } = followTails(problem, costs, { stations, hops, tails });
     const middleMs = stations.slice(1, -1).reduce((sum, tier) => sum + (problem.tierFixedMs[tier] ?? 0), 0);
     return {
       ms: ms + middleMs,
       key: stations.map((tier, station) => `${tier}@${chosen.indexOf(station)}`).join(),
-      tierOf: () => Array.from(levels.levelOf, (level) => stations[chosen[level] ?? 0] ?? 0),
+      tierOf: () => spread(levels, chosen, stations),
     };
   });
 }

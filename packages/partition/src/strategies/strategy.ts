@@ -9,6 +9,10 @@ import type { Problem, StrategyResult } from '../problem.ts';
 export interface Strategy {
   /** Key of its result in a report. */
   readonly name: string;
-  /** @param graph - the prepared graph of `problem` */
+  /**
+   * Plans.
+   *
+   * @param graph - the prepared graph of `problem`
+   */
   plan(problem: Problem, graph: PreparedGraph): StrategyResult;
 }

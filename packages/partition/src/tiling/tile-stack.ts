@@ -8,7 +8,7 @@ export interface TileLayer {
   readonly output: Region;
   /** Per input, the part it reads: cut it out of what was computed of that tensor. */
   readonly inputs: readonly Region[];
-  /** [top, left, bottom, right]: the tile's own padding. */
+  /** The tile's own padding: top, left, bottom, right. */
   readonly pads: readonly [number, number, number, number];
 }
 
