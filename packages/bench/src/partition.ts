@@ -11,6 +11,7 @@ import { exponentOf } from './partition/timing.ts';
 import { isFull, writeReport } from './report.ts';
 
 const networks = measureNetworks(isFull ? 400 : 120);
+measureLocalUpdate(1200); // warms up
 const local = measureLocalUpdate(isFull ? 6000 : 2400);
 const growth = measureGrowth(families, isFull ? [100, 300, 1000, 3000, 5000, 10_000] : [100, 1000, 5000, 10_000]);
 const inception = growth.points.get('inception') ?? [];

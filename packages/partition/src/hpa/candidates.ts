@@ -13,6 +13,8 @@ export interface CandidateScope {
   readonly masks: Int32Array;
   /** Of the problem. */
   readonly costs: LevelCosts;
+  /** Where the cut between levels is worse than this, nothing else is tried. */
+  readonly limitMs?: number;
 }
 
 /**
@@ -23,9 +25,10 @@ export function candidates(problem: Problem, stations: readonly number[], scope:
   const { levels, costs } = scope;
   const hops = mergeHops(problem.hops, stations);
   const tails = tailsOf(problem, costs, { stations, hops });
-  const { chosen: byLevel } = followTails(problem, costs, { stations, hops, tails });
+  const { chosen: byLevel, ms } = followTails(problem, costs, { stations, hops, tails });
   const place = { ...scope, stations, hops };
   const cut = spread(levels, byLevel, stations);
+  if (ms > (scope.limitMs ?? Number.POSITIVE_INFINITY)) return obeys(cut, scope.masks) ? [cut] : [];
   const found = [cut, placeByLevel(problem, { ...place, tails })];
   const splits = found.some((tierOf) => tierOf.some((tier) => tier !== tierOf[0]));
   if (splits || scope.graph.sinks.length > 1) {

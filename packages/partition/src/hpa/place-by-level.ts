@@ -24,10 +24,16 @@ export interface PlaceScope {
 export function placeByLevel(problem: Problem, scope: PlaceScope): number[] {
   const placing = new Placing(problem, scope);
   const { start, items } = scope.levels.layers;
+  const stations = scope.stations.length;
   for (let level = 0; level < scope.levels.count; level++) {
-    const siblings = items.subarray(start[level], start[level + 1]);
-    for (const layer of siblings) placing.place(layer, level);
-    if (siblings.length > 1) for (const layer of siblings) placing.place(layer, level);
+    const [from, to] = [start[level] ?? 0, start[level + 1] ?? 0];
+    let [nearest, furthest] = [stations, 0];
+    for (let at = from; at < to; at++) {
+      const station = placing.place(items[at] ?? 0, level);
+      nearest = Math.min(nearest, station);
+      furthest = Math.max(furthest, station);
+    }
+    if (nearest < furthest) for (let at = from; at < to; at++) placing.place(items[at] ?? 0, level);
   }
   return placing.assignment();
 }
@@ -54,7 +60,8 @@ class Placing {
     return tierOf;
   }
 
-  place(layer: number, level: number): void {
+  /** Places a layer, or places it again. Returns its station. */
+  place(layer: number, level: number): number {
     const { graph, masks, stations } = this.#scope;
     let nearest = 0;
     const { start, items } = graph.predecessors;
@@ -63,17 +70,20 @@ class Placing {
     }
     let best = -1;
     let leastMs = Number.POSITIVE_INFINITY;
-    for (let station = nearest; station < stations.length; station++) {
-      const tier = stations[station] ?? 0;
-      if (((masks[layer] ?? 0) & (1 << tier)) === 0) continue;
-      const ms = this.#incomingMs(layer, station) + this.#onwardMs({ layer, level, station });
-      if (ms < leastMs || best < 0) [best, leastMs] = [station, ms];
-    }
+    if (nearest === stations.length - 1) best = nearest;
+    else
+      for (let station = nearest; station < stations.length; station++) {
+        const tier = stations[station] ?? 0;
+        if (((masks[layer] ?? 0) & (1 << tier)) === 0) continue;
+        const ms = this.#incomingMs(layer, station) + this.#onwardMs(layer, level, station);
+        if (ms < leastMs || best < 0) [best, leastMs] = [station, ms];
+      }
     this.#put(layer, best);
+    return best;
   }
 
   /** A layer's own time on a station, and the estimate of what follows. */
-  #onwardMs({ layer, level, station }: { layer: number; level: number; station: number }): number {
+  #onwardMs(layer: number, level: number, station: number): number {
     const { stations, tails, layerTails, levels } = this.#scope;
     if (layerTails !== undefined) return layerTails[layer * stations.length + station] ?? 0;
     const ownMs = this.#problem.layers[layer]?.computeMs[stations[station] ?? 0] ?? 0;

@@ -113,6 +113,7 @@ class HpaSearch {
       levels: this.#levels,
       masks: this.#allowed.masks,
       costs: this.#costsOf(summed),
+      ...(summed === this.#problem ? { limitMs: WORTH_REFINING * this.#leastMs() } : {}),
     };
     let first: Ledger | null = null;
     for (const tierOf of candidates(summed, stations, scope)) {
@@ -121,6 +122,10 @@ class HpaSearch {
       if (this.#fits(tierOf)) this.#starts.push({ ledger, stations, ms: ledger.objectiveMs() });
     }
     return first;
+  }
+
+  #leastMs(): number {
+    return this.#starts.reduce((least, { ms }) => Math.min(least, ms), Number.POSITIVE_INFINITY);
   }
 
   /** Level costs do not depend on the stations: those of the problem itself are summed once. */
@@ -143,7 +148,7 @@ class HpaSearch {
       const excess = capExcess(problem, loads, ledger.assignment());
       const busyMs = problem.objective === 'latency' ? [] : stageMs;
       const weighted = busyMs.reduce((sum, ms, stage) => sum + ms * (multipliers.shares[stage] ?? 0), 0);
-      const goalMs = this.#starts.reduce((least, { ms }) => Math.min(least, ms), Number.POSITIVE_INFINITY);
+      const goalMs = this.#leastMs();
       const gapMs =
         busyMs.length === 0
           ? ledger.objectiveMs()
