@@ -27,6 +27,8 @@ for (const subject of await packSubjects()) {
 await writeReport('split', {
   figures: {
     splitOverWhole: Math.max(...rows.map((row) => row.splitOverWhole)),
+    splitOverWholeWithHandoff: Math.max(...rows.map((row) => row.splitOverWholeWithHandoff)),
+    handoffMsPerSegment: Math.max(...rows.map((row) => row.handoffMs)),
     frameMsPerMb: worstFrame('raw'),
     zerosFrameMsPerMb: worstFrame('zeros'),
     secondSessionMs: Math.max(...rows.map((row) => row.secondSessionMs)),

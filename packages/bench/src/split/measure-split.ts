@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { extractSegment, type Manifest, type PackedModel } from '@d3/onnx';
+import { segmentsOf } from '@d3/partition';
 import type { Backend, SegmentSession, SegmentSpec } from '@d3/runtime';
 import { type AssembledWeights, assembleWeights, createNodeBackend } from '@d3/runtime/node';
 import { makeTensor, type Tensor, type TensorMap } from '@d3/tensor';
@@ -15,10 +16,16 @@ export interface SplitRow {
   /** Layers of each segment. */
   readonly segments: readonly number[];
   readonly rounds: number;
+  /** Time in the backend: the runtime's call, its inputs and outputs. */
   readonly wholeMs: number;
+  /** The same of the three segments together. */
   readonly splitMs: number;
   /** splitMs less the allowance a segment, over wholeMs. */
   readonly splitOverWhole: number;
+  /** From the call to the result of one segment, less the time in the backend: two changes of thread and a copy of the inputs. */
+  readonly handoffMs: number;
+  /** As `splitOverWhole`, from the first call to the last result, with every handoff. */
+  readonly splitOverWholeWithHandoff: number;
   /** Making a session of the whole, when another on the same weights lives. */
   readonly secondSessionMs: number;
   readonly firstSessionMs: number;
@@ -78,37 +85,54 @@ async function prepareSubject(backend: Backend, packed: PackedModel, weights: As
 
 type Race = Omit<SplitRow, 'secondSessionMs' | 'firstSessionMs'>;
 
+/** One run of something: in the backend, and from call to result. */
+interface Lap {
+  readonly computeMs: number;
+  readonly wallMs: number;
+}
+
 async function race(
   manifest: Manifest,
   subject: Subject,
   { budgetMs, minRounds }: { readonly budgetMs: number; readonly minRounds: number },
 ): Promise<Race> {
-  const wholeTimes: number[] = [];
-  const splitTimes: number[] = [];
+  const wholes: Lap[] = [];
+  const splits: Lap[] = [];
   await checkEqual(manifest, subject);
   const endMs = performance.now() + budgetMs;
   for (let round = -WARM_ROUNDS; round < minRounds || performance.now() < endMs; round++) {
     // Either goes first in turn, so that neither always finds the caches as the other left them.
-    const wholeFirst = round % 2 === 0;
-    const before = wholeFirst ? await timed(() => runWhole(subject)) : undefined;
-    const splitMs = await timed(() => runParts(subject));
-    const wholeMs = before ?? (await timed(() => runWhole(subject)));
+    const before = round % 2 === 0 ? await lap(() => runWhole(subject)) : undefined;
+    const split = await lap(() => runParts(subject));
+    const whole = before ?? (await lap(() => runWhole(subject)));
     if (round < 0) continue;
-    wholeTimes.push(wholeMs);
-    splitTimes.push(splitMs);
+    wholes.push(whole);
+    splits.push(split);
   }
-  const wholeMs = median(wholeTimes);
-  const splitMs = median(splitTimes);
+  const [wholeMs, wholeWallMs] = mediansOf(wholes);
+  const [splitMs, splitWallMs] = mediansOf(splits);
   return {
     kind: 'split',
     model: manifest.name,
     layers: manifest.layers.length,
     segments: subject.layers.map((part) => part.length),
-    rounds: wholeTimes.length,
+    rounds: wholes.length,
     wholeMs,
     splitMs,
     splitOverWhole: (splitMs - ALLOWANCE_MS * SEGMENTS) / wholeMs,
+    handoffMs: median(splits.map(({ wallMs, computeMs }) => (wallMs - computeMs) / SEGMENTS)),
+    splitOverWholeWithHandoff: (splitWallMs - ALLOWANCE_MS * SEGMENTS) / wholeWallMs,
   };
+}
+
+async function lap(work: () => Promise<Run>): Promise<Lap> {
+  const startedMs = performance.now();
+  const { computeMs } = await work();
+  return { computeMs, wallMs: performance.now() - startedMs };
+}
+
+function mediansOf(laps: readonly Lap[]): [computeMs: number, wallMs: number] {
+  return [median(laps.map(({ computeMs }) => computeMs)), median(laps.map(({ wallMs }) => wallMs))];
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -117,25 +141,34 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedMs;
 }
 
-async function runWhole({ whole, inputs }: Subject): Promise<TensorMap> {
-  return (await whole.run(inputs)).outputs;
+/** Outputs, and the time in the backend. */
+interface Run {
+  readonly outputs: TensorMap;
+  readonly computeMs: number;
 }
 
-async function runParts({ parts, partSpecs, inputs }: Subject): Promise<TensorMap> {
+async function runWhole({ whole, inputs }: Subject): Promise<Run> {
+  return await whole.run(inputs);
+}
+
+async function runParts({ parts, partSpecs, inputs }: Subject): Promise<Run> {
   const known: Record<string, Tensor> = { ...inputs };
+  let computeMs = 0;
   for (const [index, part] of parts.entries()) {
     const needed: Record<string, Tensor> = {};
     for (const { name } of partSpecs[index]?.model.inputs ?? []) {
       const tensor = known[name];
       if (tensor !== undefined) needed[name] = tensor;
     }
-    Object.assign(known, (await part.run(needed)).outputs);
+    const run = await part.run(needed);
+    Object.assign(known, run.outputs);
+    computeMs += run.computeMs;
   }
-  return known;
+  return { outputs: known, computeMs };
 }
 
 async function checkEqual(manifest: Manifest, subject: Subject): Promise<void> {
-  const [whole, split] = [await runWhole(subject), await runParts(subject)];
+  const [whole, split] = [(await runWhole(subject)).outputs, (await runParts(subject)).outputs];
   for (const { name } of manifest.tensors.filter((tensor) => tensor.isOutput)) {
     const [a, b] = [whole[name], split[name]];
     if (a === undefined || b === undefined || Buffer.compare(a.bytes, b.bytes) !== 0) {
@@ -161,17 +194,33 @@ async function measureSecondSession(
   return { firstSessionMs, secondSessionMs: median(second) };
 }
 
-/** Layers in order, in three parts of about equal FLOPs. */
+/**
+ * Layers in order, in three parts: cut where least crosses within a tenth of the FLOPs around each third, as a planner would. What a
+ * large boundary costs is a matter of bytes, and measured with the frames.
+ */
 function threeParts(manifest: Manifest): number[][] {
-  const parts: number[][] = [[], [], []];
+  const count = manifest.layers.length;
+  const [first = 1, second = 2] = [1 / 3, 2 / 3].map((share) => cheapestCut(manifest, share));
+  if (!(first < second)) throw new Error(`'${manifest.name}' has too few layers for three parts`);
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+  return [range(0, first), range(first, second), range(second, count)];
+}
+
+/** The place, as the first layer after the cut, where least crosses among those within a tenth of the FLOPs around `share`. */
+function cheapestCut(manifest: Manifest, share: number): number {
+  const bytesOf = new Map(manifest.tensors.map(({ name, bytes }) => [name, bytes]));
+  let best = { place: 0, bytes: Number.POSITIVE_INFINITY };
   let flops = 0;
   manifest.layers.forEach((layer, index) => {
-    const middle = flops + layer.flops / 2;
-    parts[Math.min(SEGMENTS - 1, Math.floor((middle / manifest.totalFlops) * SEGMENTS))]?.push(index);
     flops += layer.flops;
+    const place = index + 1;
+    if (Math.abs(flops / manifest.totalFlops - share) > 0.1 || place === manifest.layers.length) return;
+    const tierOf = manifest.layers.map((_, other) => (other < place ? 0 : 1));
+    const [boundary = []] = segmentsOf(manifest, tierOf, 2).boundaries;
+    const bytes = boundary.reduce((sum, name) => sum + (bytesOf.get(name) ?? 0), 0);
+    if (bytes < best.bytes) best = { place, bytes };
   });
-  if (parts.some((part) => part.length === 0)) throw new Error(`'${manifest.name}' has too few layers for three parts`);
-  return parts;
+  return best.place;
 }
 
 function allLayers(manifest: Manifest): number[] {
