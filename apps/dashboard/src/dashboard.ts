@@ -38,6 +38,7 @@ export class Dashboard extends LitElement {
     _stream: { state: true },
     _failure: { state: true },
   };
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = dashboardStyles;
 
   declare _models: readonly OfferedModel[];

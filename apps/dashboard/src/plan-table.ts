@@ -14,6 +14,7 @@ import {
 /** `<d3-plan-table>`: why this plan: the planner's sentence, and every strategy's prediction. */
 export class PlanTable extends LitElement {
   static override properties: PropertyDeclarations = { session: { attribute: false } };
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = css`
     table {
       width: 100%;

@@ -13,6 +13,7 @@ import { tokens } from './styles.ts';
 /** `<d3-answers>`: the outputs of a network as its sidecar reads them: labels with scores, a picture, or a shape. */
 export class AnswerList extends LitElement {
   static override properties: PropertyDeclarations = { answers: { attribute: false } };
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = [
     tokens,
     css`

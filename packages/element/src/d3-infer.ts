@@ -56,6 +56,7 @@ export class D3Infer extends LitElement {
     _failure: { state: true },
   };
 
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = [
     tokens,
     css`

@@ -17,6 +17,7 @@ const PEN_PIXELS = 14;
  * Fires `d3-draw` (`detail: {strokes, done}`) while a stroke grows and, with `done`, when it ends or the page changes otherwise.
  */
 export class DrawPad extends LitElement {
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = [
     tokens,
     css`

@@ -12,6 +12,7 @@ const MAXIMUM_CHANNELS = 64;
  */
 export class FeatureMaps extends LitElement {
   static override properties: PropertyDeclarations = { tensors: { attribute: false } };
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = [
     tokens,
     css`

@@ -10,6 +10,7 @@ import { tokens } from './styles.ts';
  */
 export class PictureInput extends LitElement {
   static override properties: PropertyDeclarations = { _preview: { state: true }, _hover: { state: true } };
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = [
     tokens,
     css`

@@ -15,6 +15,7 @@ import { tokens } from './styles.ts';
 /** `<d3-split>`: which layers ran where, how long each tier took, and what crossed each hop, of one result. */
 export class SplitView extends LitElement {
   static override properties: PropertyDeclarations = { session: { attribute: false }, result: { attribute: false } };
+  /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = [
     tokens,
     css`

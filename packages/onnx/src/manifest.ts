@@ -49,7 +49,7 @@ export interface ManifestLayer extends Layer {
 
 /**
  * A packed model's table of contents. Plain JSON, and the same bytes wherever it was made: arrays in graph order, keys in
- * declaration order. It is a {@link LayerGraph} as it stands.
+ * declaration order. It is a `LayerGraph` of `@d3/partition` as it stands.
  */
 export interface Manifest {
   readonly format: 1;

@@ -40,7 +40,7 @@ export interface Welcome {
 /** Asks to prepare an epoch: every tier takes the layers that are its own. */
 export interface Proposal {
   readonly epoch: number;
-  /** {@link Manifest.hash} of the model. */
+  /** Hash of the packed model, as its manifest states it. */
   readonly model: string;
   /** Tier names, device first; the same order as `tierOf` indexes. */
   readonly tiers: readonly string[];

@@ -1,7 +1,6 @@
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport, Segmentation } from '@d3/partition';
-import type { Backend } from '@d3/runtime';
-import type { SegmentLease } from './shared-segments.ts';
+import type { Backend, SessionLease } from '@d3/runtime';
 import type { Uplink } from './uplink.ts';
 
 /** What makes an epoch. */
@@ -14,7 +13,7 @@ export interface EpochParts {
   /** The link that its layers past the device are reached by; absent if there are none. */
   readonly uplink: Uplink | undefined;
   /** The device's segment; absent if the plan leaves the device nothing to compute. */
-  readonly segment: SegmentLease | undefined;
+  readonly segment: SessionLease | undefined;
 }
 
 /**

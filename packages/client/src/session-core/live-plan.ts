@@ -1,5 +1,5 @@
 import type { LinkEstimate, TierProfile } from '@d3/profile';
-import type { Backend } from '@d3/runtime';
+import { type Backend, SessionCache } from '@d3/runtime';
 import { clientError } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import type { Epoch } from './epoch.ts';
@@ -9,7 +9,6 @@ import { makeEpoch } from './make-epoch.ts';
 import { type Goal, planSession } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import type { Scopes } from './scopes.ts';
-import { SharedSegments } from './shared-segments.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What there is to plan over, now. */
@@ -52,7 +51,7 @@ export interface Switch {
  */
 export class LivePlan {
   readonly #parts: LivePlanParts;
-  readonly #segments = new SharedSegments();
+  readonly #segments = new WeakMap<Backend, SessionCache>();
   readonly #epochs = new Set<Epoch>();
   readonly #codedBytes = new Map<string, number>();
   #goal: Goal;
@@ -136,7 +135,7 @@ export class LivePlan {
         model,
         backend,
         uplink,
-        segments: this.#segments,
+        segments: this.#segmentsOf(backend),
         bar: shown,
         signal: scope.signal,
         onRelease: (released) => this.#forget(released),
@@ -147,6 +146,15 @@ export class LivePlan {
     } finally {
       scope.end();
     }
+  }
+
+  /** What epochs that cut the same share: switching between them costs the device nothing. Unused segments are freed at once. */
+  #segmentsOf(backend: Backend): SessionCache {
+    const known = this.#segments.get(backend);
+    if (known !== undefined) return known;
+    const segments = new SessionCache(backend, { maxWeightBytes: 0 });
+    this.#segments.set(backend, segments);
+    return segments;
   }
 
   #goLive(epoch: Epoch, goal: Goal, signal: AbortSignal): void {

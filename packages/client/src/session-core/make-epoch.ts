@@ -1,11 +1,10 @@
 import { segmentsOf } from '@d3/partition';
-import type { Backend } from '@d3/runtime';
+import type { Backend, SessionCache, SessionLease } from '@d3/runtime';
 import { Epoch } from './epoch.ts';
+import { fetchSegment, segmentId } from './fetch-segment.ts';
 import type { LoadedModel } from './load-model.ts';
 import type { ChosenPlan } from './plan-session.ts';
-import { prepareSegment, segmentId } from './prepare-segment.ts';
 import type { ProgressBar } from './progress-bar.ts';
-import type { SegmentLease, SharedSegments } from './shared-segments.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What an epoch is made from. */
@@ -15,7 +14,8 @@ export interface EpochRequest {
   readonly model: LoadedModel;
   readonly backend: Backend;
   readonly uplink: Uplink | undefined;
-  readonly segments: SharedSegments;
+  /** Of `backend`. */
+  readonly segments: SessionCache;
   readonly bar: ProgressBar;
   readonly signal: AbortSignal;
   readonly onRelease: (epoch: Epoch) => void;
@@ -54,7 +54,7 @@ export async function makeEpoch(request: EpochRequest): Promise<Epoch> {
   return epoch;
 }
 
-async function leaseSegment(request: EpochRequest, layers: readonly number[]): Promise<SegmentLease | undefined> {
+async function leaseSegment(request: EpochRequest, layers: readonly number[]): Promise<SessionLease | undefined> {
   const { model, backend, plan, segments, bar, signal } = request;
   if (layers.length === 0) {
     bar.enter('warm-up');
@@ -69,7 +69,7 @@ async function leaseSegment(request: EpochRequest, layers: readonly number[]): P
     count: (bytes: number, cached: boolean) => bar.addBytes(bytes, cached),
     loaded: () => bar.enter('warm-up'),
   };
-  return await segments.lease(id, () => prepareSegment(model, { id, backend, layers, progress, signal }));
+  return await segments.lend(id, () => fetchSegment(model, { id, layers, progress, signal }), { signal });
 }
 
 async function propose({ number, plan, model, signal }: EpochRequest, uplink: Uplink): Promise<void> {

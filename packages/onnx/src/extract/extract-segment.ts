@@ -15,6 +15,7 @@ export interface SegmentSource {
 
 /** Says where a segment's runtime will find a weight. */
 export interface LocateOptions {
+  /** Where the runtime will find a weight. */
   readonly locate: (weight: ManifestWeight) => WeightLocation;
 }
 

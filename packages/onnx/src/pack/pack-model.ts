@@ -41,6 +41,7 @@ export interface PackOptions {
   /** The data files of a model with external data; see {@link externalPaths}. */
   readonly external?: ExternalFiles;
   readonly signal?: AbortSignal;
+  /** Called as the work goes on. */
   readonly onProgress?: (progress: PackProgress) => void;
 }
 

@@ -8,7 +8,10 @@ import { datatypeOf, elementTypeOf, parseJsonData, writeJsonData } from './datat
 /** HTTP headers, as Node (an object with lower-case names) or fetch gives them. */
 export type InferHeaders =
   | Readonly<Record<string, string | readonly string[] | undefined>>
-  | { get(name: string): string | null };
+  | {
+      /** As `Headers` of fetch: case does not matter. */
+      get(name: string): string | null;
+    };
 
 /** What a receiver of inference messages accepts. */
 export interface InferLimits extends Pick<Limits, 'maxTensorBytes' | 'maxFrameBytes'> {

@@ -16,12 +16,17 @@ export interface LinkSocket {
   readonly bufferedAmount: number;
   /** 0 connecting, 1 open, 2 closing, 3 closed. */
   readonly readyState: number;
+  /** Queues a message; text or one binary message. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
+  /** Begins to close; the `close` event follows. */
   close(code?: number, reason?: string): void;
+  /** Once messages may be sent. */
   addEventListener(type: 'open', listener: () => void): void;
   /** In a browser without a `message`. */
   addEventListener(type: 'error', listener: (event: { readonly message?: string }) => void): void;
+  /** For every message, in order. */
   addEventListener(type: 'message', listener: (event: LinkMessageEvent) => void): void;
+  /** Once, whatever ended it. */
   addEventListener(type: 'close', listener: (event: LinkCloseEvent) => void): void;
 }
 

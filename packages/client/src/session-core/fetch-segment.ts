@@ -1,10 +1,10 @@
 import { extractSegment } from '@d3/onnx';
-import type { Backend, SegmentSession } from '@d3/runtime';
+import type { Backend, SegmentSpec } from '@d3/runtime';
 import type { LoadedModel } from './load-model.ts';
 import type { CountBytes } from './model-store.ts';
 import { sha256Hex } from './read-body.ts';
 
-/** How the preparation of a segment goes on. */
+/** How the fetching of a segment goes on. */
 export interface SegmentProgress {
   /** Told once how many bytes of weights it needs. */
   expectBytes(bytes: number): void;
@@ -21,21 +21,20 @@ export async function segmentId(model: LoadedModel, backend: Backend, tierOf: re
 }
 
 /**
- * Fetches the weights of the layers on tier 0, and only those, and makes and warms their session.
+ * Extracts a segment and fetches the weights of its layers, and only those.
  *
- * @throws D3Error as {@link ModelStore.readWeights} and {@link Backend.prepare}; the signal's reason when aborted
+ * @throws D3Error as {@link ModelStore.readWeights}; the signal's reason when aborted
  */
-export async function prepareSegment(
+export async function fetchSegment(
   model: LoadedModel,
   options: {
     readonly id: string;
-    readonly backend: Backend;
     readonly layers: readonly number[];
     readonly progress: SegmentProgress;
     readonly signal: AbortSignal;
   },
-): Promise<SegmentSession> {
-  const { id, backend, layers, progress, signal } = options;
+): Promise<SegmentSpec> {
+  const { id, layers, progress, signal } = options;
   const { manifest, graph } = model;
   const locate = (weight: { readonly id: string }) => ({ path: weight.id, offset: 0 });
   const segment = extractSegment({ manifest, graph }, layers, { locate });
@@ -43,6 +42,5 @@ export async function prepareSegment(
   progress.expectBytes([...sizes.values()].reduce((sum, bytes) => sum + bytes, 0));
   const blobs = await model.store.readWeights(segment.weights, { signal, count: progress.count });
   progress.loaded();
-  const spec = { id, model: segment, level: manifest.level, weights: { kind: 'blobs', blobs } } as const;
-  return await backend.prepare(spec, { signal });
+  return { id, model: segment, level: manifest.level, weights: { kind: 'blobs', blobs } };
 }
