@@ -72,37 +72,50 @@ export interface Tails {
   readonly next: Uint8Array;
 }
 
-/** Tail estimates, by dynamic programming from the last level to the first. Two rows more than levels: end and start. */
+/** Tail estimates, by dynamic programming from the last level to the first. */
 export function tailsOf(problem: Problem, costs: LevelCosts, { stations, hops, reuse }: TailScope): Tails {
-  const tiers = problem.tiers.length;
   const count = stations.length;
   const levelCount = costs.outputBytes.length;
-  const { ms, next } = reuse ?? tailBuffers(levelCount, count);
-  ms.fill(0, levelCount * count, (levelCount + 1) * count);
+  const tails = reuse ?? tailBuffers(levelCount, count);
   const lastFixedMs = count > 1 ? (problem.tierFixedMs[stations[count - 1] ?? 0] ?? 0) : 0;
-  fillOwnTimes(ms, costs, { stations, hops });
-  for (let level = levelCount - 1; level >= 0; level--) {
-    let restMs = ms[(level + 1) * count + count - 1] ?? 0;
-    let best = count - 1;
-    ms[level * count + best] = (ms[level * count + best] ?? 0) + restMs;
-    next[level * count + best] = best;
-    for (let station = count - 2; station >= 0; station--) {
-      const hop = hops[station];
-      if (hop === undefined) break;
-      const bytes = costs.bytes[(level + 1) * (tiers - 1) + hop.first] ?? 0;
-      const sharedMs = 2 * hop.delayMs + (station === count - 2 ? lastFixedMs : 0);
-      const leaveMs =
-        level + 1 === levelCount ? Number.POSITIVE_INFINITY : restMs + sharedMs + bytes / hop.upBytesPerMs;
-      const stayMs = ms[(level + 1) * count + station] ?? 0;
-      if (stayMs <= leaveMs) best = station;
-      restMs = Math.min(stayMs, leaveMs);
-      const at = level * count + station;
-      ms[at] = (ms[at] ?? 0) + restMs;
-      next[at] = best;
-    }
-  }
-  return { ms, next };
+  const crossing = hops.map(({ first, upBytesPerMs, delayMs }, hop) => ({
+    first,
+    msPerByte: 1 / upBytesPerMs,
+    sharedMs: 2 * delayMs + (hop === count - 2 ? lastFixedMs : 0),
+  }));
+  fillOwnTimes(tails.ms, costs, { stations, hops });
+  for (let level = levelCount - 2; level >= 0; level--) addRest(tails, costs, { level, crossing });
+  return tails;
 }
+
+interface Rest {
+  readonly level: number;
+  /** Per hop between stations. */
+  readonly crossing: readonly { readonly first: number; readonly msPerByte: number; readonly sharedMs: number }[];
+}
+
+/** Adds to each station's time of a level the best of staying and of crossing hops after it. */
+function addRest({ ms, next }: Tails, costs: LevelCosts, { level, crossing }: Rest): void {
+  const count = crossing.length + 1;
+  const bytesAt = (level + 1) * (costs.computeMs.length / costs.outputBytes.length - 1);
+  let best = count - 1;
+  let restMs = ms[(level + 1) * count + best] ?? 0;
+  let at = level * count + best;
+  ms[at] = (ms[at] ?? 0) + restMs;
+  next[at] = best;
+  for (let station = count - 2; station >= 0; station--) {
+    const { first, msPerByte, sharedMs } = crossing[station] ?? nowhere;
+    const leaveMs = restMs + sharedMs + (costs.bytes[bytesAt + first] ?? 0) * msPerByte;
+    const stayMs = ms[(level + 1) * count + station] ?? 0;
+    if (stayMs <= leaveMs) best = station;
+    restMs = Math.min(stayMs, leaveMs);
+    at = level * count + station;
+    ms[at] = (ms[at] ?? 0) + restMs;
+    next[at] = best;
+  }
+}
+
+const nowhere: Rest['crossing'][number] = { first: 0, msPerByte: 0, sharedMs: Number.POSITIVE_INFINITY };
 
 /** Room for the tails over some levels and at most some stations. */
 export function tailBuffers(levels: number, stations: number): Tails {

@@ -78,31 +78,45 @@ class IlpModel {
 
   /** x: a layer's tier. Every layer has one, every used tier a layer, and no edge of the graph leads back. */
   #place(): void {
-    const { layers, tensors, tierFixedMs, concurrency, tiers, constraints } = this.#problem;
-    const inputs = new Set(tensors.filter((tensor) => tensor.isInput).map((tensor) => tensor.name));
-    const writer = this.#writers();
-    layers.forEach((layer, at) => {
+    const { layers, tierFixedMs } = this.#problem;
+    for (const at of layers.keys()) {
       this.#constraints.push(`${this.#used.map((tier) => `+ x${at}_${tier}`).join(' ')} = 1`);
-      const keep = constraints.keepOnDevice ?? 0;
-      const held = keep > 0 && (at < keep || layer.inputs.some((name) => inputs.has(name)));
-      const pin = constraints.pin?.[layer.name];
-      for (const tier of this.#used) {
-        const name = `x${at}_${tier}`;
-        this.#binaries.push(name);
-        if ((held && tier !== 0) || (pin !== undefined && tiers[tier] !== pin)) this.#constraints.push(`${name} = 0`);
-        this.#charge(layer.computeMs[tier] ?? 0, name, { stage: `t${tier}`, share: 1 / (concurrency[tier] ?? 1) });
-      }
-      for (const input of layer.inputs) {
-        const before = writer.get(input);
-        if (before === undefined) continue;
-        for (const tier of this.#used)
-          this.#constraints.push(`${this.#upTo(before, tier, '+')} ${this.#upTo(at, tier, '-')} >= 0`);
-      }
-    });
+      for (const tier of this.#used) this.#placeOn(at, tier);
+      this.#order(at);
+    }
     for (const tier of this.#used) {
       this.#constraints.push(`${layers.map((_, at) => `+ x${at}_${tier}`).join(' ')} >= 1`);
-      this.#charge(tierFixedMs[tier] ?? 0, 'one', { stage: `t${tier}`, share: 1 / (concurrency[tier] ?? 1) });
+      this.#charge(tierFixedMs[tier] ?? 0, 'one', this.#stageOf(tier));
     }
+  }
+
+  #placeOn(at: number, tier: number): void {
+    const { layers, tensors, tiers, constraints } = this.#problem;
+    const layer = layers[at];
+    if (layer === undefined) return;
+    const keep = constraints.keepOnDevice ?? 0;
+    const readsInput = tensors.some((tensor) => tensor.isInput && layer.inputs.includes(tensor.name));
+    const held = keep > 0 && (at < keep || readsInput) && tier !== 0;
+    const pin = constraints.pin?.[layer.name];
+    const name = `x${at}_${tier}`;
+    this.#binaries.push(name);
+    if (held || (pin !== undefined && tiers[tier] !== pin)) this.#constraints.push(`${name} = 0`);
+    this.#charge(layer.computeMs[tier] ?? 0, name, this.#stageOf(tier));
+  }
+
+  #order(at: number): void {
+    const writer = this.#writers();
+    for (const input of this.#problem.layers[at]?.inputs ?? []) {
+      const before = writer.get(input);
+      if (before === undefined) continue;
+      for (const tier of this.#used) {
+        this.#constraints.push(`${this.#upTo(before, tier, '+')} ${this.#upTo(at, tier, '-')} >= 0`);
+      }
+    }
+  }
+
+  #stageOf(tier: number): { stage: string; share: number } {
+    return { stage: `t${tier}`, share: 1 / (this.#problem.concurrency[tier] ?? 1) };
   }
 
   /** z: a tensor crosses a hop. */
