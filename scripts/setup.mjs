@@ -32,7 +32,8 @@ export function installPackages() {
   const installed = join(ROOT, 'node_modules', '.package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   console.log('Installing npm packages …');
-  run('npm', ['ci', '--no-audit', '--no-fund']);
+  // Not `npm ci`: it refuses a lock file that lacks another platform's optional packages, as some mirrors make them.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund']);
 }
 
 /** Compiles every package and app; only what changed. */
