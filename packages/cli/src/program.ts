@@ -7,6 +7,7 @@ import { profileCommand } from './commands/profile.ts';
 import { serveCommand } from './commands/serve.ts';
 import { splitCommand } from './commands/split.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { zooCommand } from './commands/zoo.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
@@ -31,6 +32,7 @@ export function createProgram(terminal: Terminal, answer: (code: ExitCode) => vo
     inferCommand,
     serveCommand,
     profileCommand,
+    zooCommand,
   ]) {
     program.addCommand(make(context).copyInheritedSettings(program));
   }
