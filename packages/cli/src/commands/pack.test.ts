@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildModel } from '@d3/onnx';
 import { describe, expect, it } from 'vitest';
 import { d3, d3Json, SKETCH, scratchFolder } from '../testing/spawn-d3.ts';
 
@@ -34,6 +35,24 @@ describe('d3 pack', () => {
     expect(stderr).toContain('RUNTIME_SIDECAR_INVALID');
     expect(stderr).toContain("'nope'");
     expect(existsSync(join(cwd, 'out'))).toBe(false);
+  });
+
+  it('fixes symbolic dimensions as it is told', async () => {
+    const cwd = scratchFolder();
+    const model = buildModel({
+      opset: 13,
+      inputs: [{ name: 'x', type: 'float32', shape: ['batch', 3, 'height'] }],
+      outputs: [{ name: 'y' }],
+      nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'] }],
+    });
+    writeFileSync(join(cwd, 'net.onnx'), model);
+    expect((await d3(['pack', 'net.onnx', '-o', 'out', '--dim', 'height=7'], cwd)).code).toBe(0);
+    const manifest = JSON.parse(readFileSync(join(cwd, 'out/manifest.json'), 'utf8'));
+    expect(manifest.tensors[0].shape).toEqual([1, 3, 7]);
+    const unfixed = await d3(['pack', 'net.onnx', '-o', 'out2'], cwd);
+    expect(unfixed.code).toBe(3);
+    expect(unfixed.stderr).toContain('height');
+    expect((await d3(['pack', 'net.onnx', '--dim', 'height'], cwd)).code).toBe(2);
   });
 
   it('leaves a folder alone that holds something else', async () => {

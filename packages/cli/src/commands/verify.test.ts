@@ -55,6 +55,8 @@ describe('d3 verify', () => {
     const { stdout } = await d3(['verify', 'constant.onnx'], cwd);
     expect(stdout).toContain('--random-weights');
     const random = await d3Json<Verdicts>(['verify', 'constant.onnx', '--random-weights', '3'], cwd);
+    await d3(['pack', 'constant.onnx', '-o', 'packed'], cwd);
+    expect((await d3(['verify', 'packed', '--random-weights', '3'], cwd)).code).toBe(2);
     expect(random.code).toBe(0);
     expect(random.json.models[0]).toMatchObject({ vacuous: false, lossless: true, randomWeights: 3 });
   });

@@ -4,6 +4,7 @@ import { type Manifest, type ManifestTensor, randomizeWeights } from '@d3/onnx';
 import { normalise, pixelsOf, type SegmentSpec } from '@d3/runtime';
 import { decodePicture } from '@d3/runtime/node';
 import type { Tensor } from '@d3/tensor';
+import { cliError } from '../errors.ts';
 import { type OpenModel, openModel, type SourceFile } from '../model/open-model.ts';
 import { pathKind, readFileBytes } from '../model/read-file.ts';
 import { readTensorFile, requireSidecar } from '../model/read-input.ts';
@@ -24,6 +25,12 @@ export async function openSubject(
     path,
     seed === undefined ? {} : { transform: (source) => withRandomWeights(source, seed) },
   );
+  if (seed !== undefined && model.source === undefined) {
+    throw cliError('CLI_BAD_USAGE', {
+      problem: `'${path}' is a packed model, whose weights are what its hash says`,
+      remedy: 'give --random-weights with the ONNX file that it was packed from',
+    });
+  }
   const beside = seed === undefined ? await recordedInputs(path, model) : [];
   const given = await Promise.all(input.map((file) => givenInput(file, model)));
   return {
