@@ -12,6 +12,8 @@ export interface Levels {
   readonly readAt: Int32Array;
   /** Branches: maximal chains of layers that read only the one before; every layer is in one. In order of their first. */
   readonly branches: Lists;
+  /** Branch of each layer. */
+  readonly branchOf: Int32Array;
   /** Tensors that several layers read. */
   readonly forks: Int32Array;
 }
@@ -49,7 +51,7 @@ function deriveLevels(graph: PreparedGraph): Levels {
     levelOf,
     layers: listsOf(layers),
     ...tensorLevels(graph, levelOf),
-    branches: branchesOf(graph),
+    ...branchesOf(graph),
     forks: forksOf(graph),
   };
 }
@@ -72,7 +74,7 @@ function forksOf({ tensorCount, readers: { start } }: PreparedGraph): Int32Array
   );
 }
 
-function branchesOf(graph: PreparedGraph): Lists {
+function branchesOf(graph: PreparedGraph): Pick<Levels, 'branches' | 'branchOf'> {
   const only = (lists: Lists, layer: number) => {
     const from = lists.start[layer] ?? 0;
     return (lists.start[layer + 1] ?? 0) - from === 1 ? (lists.items[from] ?? -1) : -1;
@@ -90,5 +92,9 @@ function branchesOf(graph: PreparedGraph): Lists {
     }
     branches.push(branch);
   }
-  return listsOf(branches);
+  const branchOf = new Int32Array(graph.layerCount);
+  branches.forEach((branch, index) => {
+    for (const layer of branch) branchOf[layer] = index;
+  });
+  return { branches: listsOf(branches), branchOf };
 }

@@ -1,9 +1,10 @@
 import type { Lists, PreparedGraph } from '../graph/prepare-graph.ts';
 import type { Ledger } from '../objective/ledger.ts';
-import type { SlideScope } from './slide-branches.ts';
+import { type SlideScope, slideBranch } from './slide-branches.ts';
 
 /** More layers than this do not shift together. */
 const TOGETHER = 24;
+const FEW = 10;
 const GAIN = 1e-12;
 
 /**
@@ -31,9 +32,81 @@ export function shiftBorders(ledger: Ledger, scope: SlideScope): number {
       looked += seeds.length;
       bestMs = shift(ledger, scope, { seeds, tier: writerTier(ledger, scope.graph, tensor), direction: -1, bestMs });
     }
+    for (const tensor of scope.levels.forks) {
+      const flipped = flipFork(ledger, scope, { tensor, bestMs });
+      looked += flipped.looked;
+      bestMs = flipped.ms;
+    }
     if (bestMs >= beforeMs * (1 - GAIN)) break;
   }
   return looked;
+}
+
+/**
+ * Moves any layer, with the few that must follow, one tier nearer or further while that helps: opens a border where there is
+ * none. Dearer than {@link shiftBorders}, so it is for full plans.
+ *
+ * @returns whether it helped
+ */
+export function shiftAnywhere(ledger: Ledger, scope: SlideScope): boolean {
+  const startMs = ledger.objectiveMs();
+  let bestMs = startMs;
+  for (let layer = 0; layer < scope.graph.layerCount; layer++) {
+    for (const direction of [1, -1] as const) {
+      const at = scope.tiers.indexOf(ledger.tierOf(layer)) + direction;
+      const tier = scope.tiers[at];
+      if (tier === undefined || trails(ledger, scope.graph, { layer, tier, direction })) continue;
+      bestMs = shift(ledger, scope, { seeds: [layer], tier, direction, bestMs, most: FEW });
+    }
+  }
+  return bestMs < startMs * (1 - GAIN);
+}
+
+/** Whether a single line of layers that must follow is too long already: a quick look before all of them are gathered. */
+function trails(
+  ledger: Ledger,
+  { predecessors, successors }: PreparedGraph,
+  { layer, tier, direction }: { layer: number; tier: number; direction: 1 | -1 },
+): boolean {
+  const { start, items } = direction === 1 ? successors : predecessors;
+  let member = layer;
+  for (let length = 0; length < FEW; length++) {
+    const at = start[member] ?? 0;
+    if (at === start[member + 1]) return false;
+    member = items[at] ?? 0;
+    if ((tier - ledger.tierOf(member)) * direction <= 0) return false;
+  }
+  return true;
+}
+
+/**
+ * Sends a tensor on that several branches read and none has sent on yet: moves them all to the next tier, lets each slide
+ * its cut now that the tensor is paid for, and keeps that if it is better.
+ */
+function flipFork(
+  ledger: Ledger,
+  scope: SlideScope,
+  { tensor, bestMs }: { tensor: number; bestMs: number },
+): { ms: number; looked: number } {
+  const { graph, levels, tiers, masks } = scope;
+  const own = writerTier(ledger, graph, tensor);
+  const tier = tiers.find((other) => other > own);
+  if (tier === undefined || readersBeyond(ledger, graph, tensor).length > 0) return { ms: bestMs, looked: 0 };
+  const seeds = Array.from(graph.readers.items.subarray(graph.readers.start[tensor], graph.readers.start[tensor + 1]));
+  const together = closure(ledger, { follow: graph.successors, masks, seeds, tier, direction: 1, most: TOGETHER });
+  if (together === null) return { ms: bestMs, looked: 0 };
+  const branches = [...new Set(together.map((member) => levels.branchOf[member] ?? 0))];
+  const { start, items } = levels.branches;
+  const touched = branches.flatMap((branch) => Array.from(items.subarray(start[branch], start[branch + 1])));
+  const before = touched.map((layer) => ledger.tierOf(layer));
+  for (const member of together) ledger.move(member, tier);
+  let ms = ledger.objectiveMs();
+  for (const branch of branches) ms = slideBranch(ledger, { scope, branch, bestMs: ms }).ms;
+  if (ms < bestMs * (1 - GAIN)) return { ms, looked: touched.length };
+  touched.forEach((layer, index) => {
+    ledger.move(layer, before[index] ?? 0);
+  });
+  return { ms: bestMs, looked: touched.length };
 }
 
 /** Layers with a neighbour on another tier, ascending. */
@@ -87,11 +160,13 @@ interface Shift {
   readonly tier: number;
   readonly direction: 1 | -1;
   readonly bestMs: number;
+  /** Layers that may shift together. */
+  readonly most?: number;
 }
 
-function shift(ledger: Ledger, scope: SlideScope, { seeds, tier, direction, bestMs }: Shift): number {
+function shift(ledger: Ledger, scope: SlideScope, { seeds, tier, direction, bestMs, most = TOGETHER }: Shift): number {
   const follow = direction === 1 ? scope.graph.successors : scope.graph.predecessors;
-  const together = closure(ledger, { follow, masks: scope.masks, seeds, tier, direction });
+  const together = closure(ledger, { follow, masks: scope.masks, seeds, tier, direction, most });
   if (together === null) return bestMs;
   const before = together.map((member) => ledger.tierOf(member));
   for (const member of together) ledger.move(member, tier);
@@ -112,12 +187,20 @@ function closure(
     seeds,
     tier,
     direction,
-  }: { follow: Lists; masks: Int32Array; seeds: readonly number[]; tier: number; direction: 1 | -1 },
+    most,
+  }: {
+    follow: Lists;
+    masks: Int32Array;
+    seeds: readonly number[];
+    tier: number;
+    direction: 1 | -1;
+    most: number;
+  },
 ): number[] | null {
   const together = [...seeds];
   for (let index = 0; index < together.length; index++) {
     const member = together[index] ?? 0;
-    if (((masks[member] ?? 0) & (1 << tier)) === 0 || together.length > TOGETHER) return null;
+    if (((masks[member] ?? 0) & (1 << tier)) === 0 || together.length > most) return null;
     for (let at = follow.start[member] ?? 0; at < (follow.start[member + 1] ?? 0); at++) {
       const next = follow.items[at] ?? 0;
       if ((tier - ledger.tierOf(next)) * direction > 0 && !together.includes(next)) together.push(next);

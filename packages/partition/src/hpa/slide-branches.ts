@@ -23,20 +23,15 @@ const GAIN = 1e-12;
  * @returns number of layers looked at
  */
 export function slideBranches(ledger: Ledger, scope: SlideScope): number {
-  const { start, items } = scope.levels.branches;
+  const { start } = scope.levels.branches;
   let looked = 0;
   let bestMs = ledger.objectiveMs();
   for (let pass = 0; pass < scope.passes; pass++) {
     const beforeMs = bestMs;
     for (let branch = 0; branch < start.length - 1; branch++) {
-      const from = start[branch] ?? 0;
-      const to = start[branch + 1] ?? 0;
-      const near = furthestBefore(ledger, scope.graph, items[from] ?? 0);
-      const far = nearestAfter(ledger, scope.graph, items[to - 1] ?? 0);
-      if (near >= far) continue;
-      const layers = items.subarray(from, to);
-      looked += layers.length;
-      bestMs = slideBranch(ledger, { scope, layers, near, far, bestMs });
+      const slid = slideBranch(ledger, { scope, branch, bestMs });
+      looked += slid.looked;
+      bestMs = slid.ms;
     }
     if (bestMs >= beforeMs * (1 - GAIN)) break;
   }
@@ -67,8 +62,17 @@ interface Slide {
   readonly bestMs: number;
 }
 
-/** Finds the best cut between each two neighbouring tiers of a branch. Returns the objective it then has. */
-function slideBranch(ledger: Ledger, { scope, layers, near, far, bestMs }: Slide): number {
+/** Finds the best place for each cut along one branch. Returns the objective it then has, and how many layers it is. */
+export function slideBranch(
+  ledger: Ledger,
+  { scope, branch, bestMs }: { readonly scope: SlideScope; readonly branch: number; readonly bestMs: number },
+): { ms: number; looked: number } {
+  const { start, items } = scope.levels.branches;
+  const [from, to] = [start[branch] ?? 0, start[branch + 1] ?? 0];
+  const near = furthestBefore(ledger, scope.graph, items[from] ?? 0);
+  const far = nearestAfter(ledger, scope.graph, items[to - 1] ?? 0);
+  if (near >= far) return { ms: bestMs, looked: 0 };
+  const layers = items.subarray(from, to);
   const tiers = scope.tiers.filter((tier) => tier >= near && tier <= far);
   let ms = bestMs;
   for (let index = 0; index + 1 < tiers.length; index++) {
@@ -77,7 +81,7 @@ function slideBranch(ledger: Ledger, { scope, layers, near, far, bestMs }: Slide
   for (let index = tiers.length - 2; index > 0; index--) {
     ms = slideCut(ledger, { scope, layers, near: tiers[index - 1] ?? 0, far: tiers[index] ?? 0, bestMs: ms });
   }
-  return ms;
+  return { ms, looked: layers.length };
 }
 
 /** Tries every cut between two tiers over the part of the branch that lies on either. */

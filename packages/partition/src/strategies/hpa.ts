@@ -4,6 +4,7 @@ import { type LevelCosts, levelCosts } from '../hpa/level-costs.ts';
 import { type Levels, levelsOf } from '../hpa/levels.ts';
 import { placeByLevel } from '../hpa/place-by-level.ts';
 import { refine } from '../hpa/refine.ts';
+import { shiftAnywhere } from '../hpa/shift-borders.ts';
 import { comparePlans } from '../objective/compare-plans.ts';
 import { Ledger } from '../objective/ledger.ts';
 import { mergeHops } from '../objective/merge-hops.ts';
@@ -100,6 +101,7 @@ class HpaSearch {
       refined++;
       this.#refine(start);
     }
+    if (this.#best !== null && summed) this.#open(this.#best);
     if (this.#best !== null && !summed) {
       this.#offer(improve(this.#problem, this.#graph, { plan: this.#best, masks: this.#allowed.masks }));
     }
@@ -155,6 +157,16 @@ class HpaSearch {
           : Math.max(goalMs === Number.POSITIVE_INFINITY ? weighted : goalMs - weighted, 0.05 * weighted);
       multipliers = ascend(multipliers, { stageMs: busyMs, excess, gapMs: gapMs / (1 + round / 3) });
     }
+  }
+
+  /** Looks for borders elsewhere than where the starting points have them. */
+  #open({ tierOf }: Plan): void {
+    const tiers = [...new Set([0, ...this.#allowed.available])];
+    const ledger = new Ledger(this.#problem, this.#graph, tierOf);
+    const scope = { graph: this.#graph, levels: this.#levels, masks: this.#allowed.masks, tiers, passes: PASSES };
+    if (!shiftAnywhere(ledger, scope)) return;
+    refine(ledger, scope);
+    this.#offer(ledger.plan());
   }
 
   #refine({ ledger, stations }: Start): void {
