@@ -102,7 +102,7 @@ function flipFork(
   for (const member of together) ledger.move(member, tier);
   let ms = ledger.objectiveMs();
   for (const branch of branches) ms = slideBranch(ledger, { scope, branch, bestMs: ms }).ms;
-  if (ms < bestMs * (1 - GAIN)) return { ms, looked: touched.length };
+  if (ms < bestMs * (1 - GAIN) && (scope.fits?.(ledger) ?? true)) return { ms, looked: touched.length };
   touched.forEach((layer, index) => {
     ledger.move(layer, before[index] ?? 0);
   });
@@ -171,7 +171,7 @@ function shift(ledger: Ledger, scope: SlideScope, { seeds, tier, direction, best
   const before = together.map((member) => ledger.tierOf(member));
   for (const member of together) ledger.move(member, tier);
   const ms = ledger.objectiveMs();
-  if (ms < bestMs * (1 - GAIN)) return ms;
+  if (ms < bestMs * (1 - GAIN) && (scope.fits?.(ledger) ?? true)) return ms;
   together.forEach((member, index) => {
     ledger.move(member, before[index] ?? 0);
   });

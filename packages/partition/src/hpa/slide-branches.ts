@@ -11,6 +11,8 @@ export interface SlideScope {
   readonly tiers: readonly number[];
   /** Passes over the branches at most. */
   readonly passes: number;
+  /** Whether an assignment that costs less may be kept; always by default. */
+  readonly fits?: (ledger: Ledger) => boolean;
 }
 
 /** An improvement smaller than this share is rounding. */
@@ -94,7 +96,7 @@ function slideCut(ledger: Ledger, { scope, layers, near, far, bestMs }: Slide): 
   let allowed = Array.from(part, (layer) => (scope.masks[layer] ?? 0) & (1 << far)).filter((bit) => bit === 0).length;
   for (let cut = 0; cut <= part.length; cut++) {
     const cost = allowed === 0 ? ledger.objectiveMs() : Number.POSITIVE_INFINITY;
-    if (cost < ms * (1 - GAIN)) [best, ms] = [cut, cost];
+    if (cost < ms * (1 - GAIN) && (scope.fits?.(ledger) ?? true)) [best, ms] = [cut, cost];
     const layer = part[cut];
     if (layer === undefined) break;
     const mask = scope.masks[layer] ?? 0;

@@ -170,10 +170,15 @@ class HpaSearch {
   }
 
   #refine({ ledger, stations }: Start): void {
-    if (!this.#capped) {
-      const { masks } = this.#allowed;
-      refine(ledger, { graph: this.#graph, levels: this.#levels, masks, tiers: stations, passes: PASSES });
-    }
+    const scope = {
+      graph: this.#graph,
+      levels: this.#levels,
+      masks: this.#allowed.masks,
+      tiers: stations,
+      passes: PASSES,
+    };
+    const fits = (moved: Ledger) => this.#fits(moved.assignment());
+    refine(ledger, this.#capped ? { ...scope, fits } : scope);
     this.#offer(ledger.plan());
   }
 
