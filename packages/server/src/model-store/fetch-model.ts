@@ -60,7 +60,14 @@ async function fetchWeights(download: Download, manifest: Manifest, folder: stri
       await download.blob(`weights/${id}`, join(folder, id), { sha256: id, maxBytes: bytes });
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  const stop = (error: unknown) => {
+    wanted.length = 0;
+    throw error;
+  };
+  // All have ended before the caller removes the folder that they write to.
+  const outcomes = await Promise.allSettled(Array.from({ length: CONCURRENCY }, () => worker().catch(stop)));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** Makes the finished folder visible; if another process was faster, its copy is as good. */
@@ -149,7 +156,13 @@ export async function get(
 export async function readBytes(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   if (response.body === null) return new Uint8Array();
   const chunks: Buffer[] = [];
-  for await (const chunk of Readable.fromWeb(response.body).pipe(limitBytes(maxBytes))) chunks.push(chunk as Buffer);
+  let seen = 0;
+  // Iterated, not piped: a pipe would neither end nor pass the error on when the connection breaks.
+  for await (const chunk of Readable.fromWeb(response.body)) {
+    seen += (chunk as Buffer).byteLength;
+    if (seen > maxBytes) throw tooLong(maxBytes);
+    chunks.push(chunk as Buffer);
+  }
   return new Uint8Array(Buffer.concat(chunks));
 }
 
@@ -158,8 +171,12 @@ function limitBytes(maxBytes: number): Transform {
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.byteLength;
-      if (seen > maxBytes) done(new RangeError(`more than the ${maxBytes} bytes that are allowed`));
+      if (seen > maxBytes) done(tooLong(maxBytes));
       else done(null, chunk);
     },
   });
+}
+
+function tooLong(maxBytes: number): RangeError {
+  return new RangeError(`more than the ${maxBytes} bytes that are allowed`);
 }
