@@ -173,10 +173,13 @@ describe('LinkClient', () => {
 
   it('closes on a peer that speaks nonsense, and says why', async () => {
     const socket = new MemorySocket();
-    const asked = client(socket).ask('ping', { sentMs: 0 });
+    const link = client(socket);
+    const asked = link.ask('ping', { sentMs: 0 });
     socket.deliver('{"type":"nope"}');
     await expect(asked).rejects.toMatchObject({ code: 'PROTOCOL_CONTROL_MALFORMED' });
     expect(socket.readyState).toBe(3);
+    // A browser throws on any other than 1000 and 3000 to 4999.
+    expect((await link.closed).code).toBe(4002);
   });
 
   it('hands notices about the link to their listener', () => {

@@ -34,7 +34,8 @@ export interface ResultSink {
 }
 
 const NORMAL_CLOSURE = 1000;
-const PROTOCOL_ERROR = 1002;
+/** Of the range for applications: a browser lets a page close with no other code but 1000. */
+const PEER_MALFORMED = 4002;
 
 /**
  * The nearer end of a link: a device to its edge, an edge to the cloud. It speaks first, numbers requests, and pairs what comes
@@ -209,7 +210,7 @@ export class LinkClient {
     } catch (error) {
       // A peer that speaks nonsense cannot be worked with: everything pending fails with the reason.
       this.#fail(error);
-      this.#socket.close(PROTOCOL_ERROR, 'malformed message');
+      this.#socket.close(PEER_MALFORMED, 'malformed message');
     }
   }
 
