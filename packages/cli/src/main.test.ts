@@ -1,23 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { d3, d3Json } from './testing/spawn-d3.ts';
+import { d3 } from './testing/run-d3.ts';
+import { spawnD3, spawnD3Json } from './testing/spawn-d3.ts';
 
 describe('d3', () => {
   it('lists its commands and exit codes', async () => {
-    const { code, stdout } = await d3(['--help']);
+    const { code, stdout } = await spawnD3(['--help']);
     expect(code).toBe(0);
-    for (const name of ['pack', 'split', 'verify', 'plan', 'infer', 'serve', 'profile'])
+    for (const name of ['pack', 'split', 'verify', 'plan', 'infer', 'serve', 'profile', 'zoo'])
       expect(stdout).toContain(`  ${name} `);
     expect(stdout).toContain('Exit codes');
   });
 
-  it.each(['pack', 'split', 'verify', 'plan', 'infer', 'serve', 'profile'])('explains %s', async (name) => {
+  it.each(['pack', 'split', 'verify', 'plan', 'infer', 'serve', 'profile', 'zoo'])('explains %s', async (name) => {
     const { code, stdout } = await d3([name, '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: d3 ${name}`);
   });
 
   it('ends with 2 on what it does not know', async () => {
-    const unknown = await d3(['frobnicate']);
+    const unknown = await spawnD3(['frobnicate']);
     expect(unknown).toMatchObject({ code: 2, stdout: '' });
     expect(unknown.stderr).toContain("unknown command 'frobnicate'");
     const missing = await d3(['verify']);
@@ -26,7 +27,7 @@ describe('d3', () => {
   });
 
   it('measures this machine', async () => {
-    const { code, json } = await d3Json<{ gflops: number; fixedMs: number; numericClass: string }>(['profile']);
+    const { code, json } = await spawnD3Json<{ gflops: number; fixedMs: number; numericClass: string }>(['profile']);
     expect(code).toBe(0);
     expect(json.gflops).toBeGreaterThan(0.1);
     expect(json.fixedMs).toBeGreaterThan(0);

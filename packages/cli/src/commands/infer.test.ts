@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { InferJson } from '../infer/infer-json.ts';
-import { d3, d3Json, hasModels, MODELS, SKETCH, SKETCH_FISH, scratchFolder } from '../testing/spawn-d3.ts';
+import { d3, d3Json } from '../testing/run-d3.ts';
+import { hasModels, MODELS, SKETCH, SKETCH_FISH, scratchFolder, spawnD3Json } from '../testing/spawn-d3.ts';
 
 const SQUEEZENET = join(MODELS, 'squeezenet1.1_fp32.onnx');
 /** Three tiers by constraints: the picture stays here, the last layer is the cloud's, and the edge holds what the device may not. */
@@ -43,7 +44,7 @@ describe('d3 infer', () => {
       '--slowdown',
       'edge=2',
     ];
-    const { json } = await d3Json<InferJson>(['infer', SKETCH, SKETCH_FISH, ...args]);
+    const { json } = await spawnD3Json<InferJson>(['infer', SKETCH, SKETCH_FISH, ...args]);
     expect(json.outputs).toEqual(alone.json.outputs);
     expect(json.placement.map(({ tier, emulated }) => [tier, emulated])).toEqual([
       ['device', false],

@@ -2,12 +2,16 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { buildModel } from '@d3/onnx';
 import { describe, expect, it } from 'vitest';
-import { d3, d3Json, SKETCH, scratchFolder } from '../testing/spawn-d3.ts';
+import { d3, d3Json } from '../testing/run-d3.ts';
+import { SKETCH, scratchFolder, spawnD3Json } from '../testing/spawn-d3.ts';
 
 describe('d3 pack', () => {
   it('writes a packed model with its sidecar, labels inlined, to .d3/models/NAME', async () => {
     const cwd = scratchFolder();
-    const { code, json } = await d3Json<{ folder: string; layers: number; sidecar: boolean }>(['pack', SKETCH], cwd);
+    const { code, json } = await spawnD3Json<{ folder: string; layers: number; sidecar: boolean }>(
+      ['pack', SKETCH],
+      cwd,
+    );
     expect(code).toBe(0);
     expect(json).toMatchObject({ folder: '.d3/models/sketch-resnet', sidecar: true });
     const folder = join(cwd, json.folder);

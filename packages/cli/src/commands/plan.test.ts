@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plan, PlanReport } from '@d3/partition';
 import { describe, expect, it } from 'vitest';
-import { d3, d3Json, SKETCH, scratchFolder } from '../testing/spawn-d3.ts';
+import { d3, d3Json } from '../testing/run-d3.ts';
+import { SKETCH, scratchFolder, spawnD3Json } from '../testing/spawn-d3.ts';
 
 function chosenPlan({ strategies, chosen }: PlanReport): Plan {
   return strategies[chosen] as Plan;
@@ -10,7 +11,7 @@ function chosenPlan({ strategies, chosen }: PlanReport): Plan {
 
 describe('d3 plan', () => {
   it('prints problem, strategies and explanation as the design has them', async () => {
-    const { code, json } = await d3Json<PlanReport>(['plan', SKETCH, '--link', 'device-edge=20mbit,5ms']);
+    const { code, json } = await spawnD3Json<PlanReport>(['plan', SKETCH, '--link', 'device-edge=20mbit,5ms']);
     expect(code).toBe(0);
     expect(json.problem.tiers).toEqual(['device', 'edge', 'cloud']);
     expect(json.problem.hops[0]).toEqual({ upBytesPerMs: 2500, downBytesPerMs: 2500, delayMs: 5 });

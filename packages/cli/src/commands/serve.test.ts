@@ -2,7 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { InferJson } from '../infer/infer-json.ts';
-import { d3, d3Json, SKETCH, SKETCH_FISH, scratchFolder, startD3 } from '../testing/spawn-d3.ts';
+import { d3, d3Json } from '../testing/run-d3.ts';
+import { SKETCH, SKETCH_FISH, scratchFolder, spawnD3, startD3 } from '../testing/spawn-d3.ts';
 
 const running: ChildProcess[] = [];
 
@@ -51,7 +52,7 @@ describe('d3 serve', () => {
   });
 
   it('refuses to listen for others without a token, and options that it cannot use', async () => {
-    const open = await d3(['serve', 'cloud', '--host', '0.0.0.0', '--port', '0']);
+    const open = await spawnD3(['serve', 'cloud', '--host', '0.0.0.0', '--port', '0']);
     expect(open.code).toBe(2);
     expect(open.stderr).toContain('SERVER_TOKEN_REQUIRED');
     const fog = await d3(['serve', 'fog']);

@@ -6,7 +6,8 @@ import type { PlanReport } from '@d3/partition';
 import { createNodeBackend } from '@d3/runtime/node';
 import { makeTensor, type TensorMap } from '@d3/tensor';
 import { describe, expect, it } from 'vitest';
-import { d3, d3Json, SKETCH, scratchFolder } from '../testing/spawn-d3.ts';
+import { d3, d3Json } from '../testing/run-d3.ts';
+import { SKETCH, scratchFolder, spawnD3Json } from '../testing/spawn-d3.ts';
 
 interface Split {
   readonly parts: readonly { file: string; layers: string[]; inputs: string[]; outputs: string[] }[];
@@ -29,7 +30,7 @@ describe('d3 split', () => {
   it('writes files that run in sequence without anything else, to the bits of the model in one file', async () => {
     const cwd = scratchFolder();
     await d3(['pack', SKETCH, '-o', 'packed'], cwd);
-    const parts = await d3Json<Split>(['split', 'packed', '--at', 'first', '9', '-o', 'parts'], cwd);
+    const parts = await spawnD3Json<Split>(['split', 'packed', '--at', 'first', '9', '-o', 'parts'], cwd);
     expect(parts.code).toBe(0);
     expect(parts.json.parts.map((part) => part.layers.length)).toEqual([1, 9, expect.any(Number)]);
     const whole = await d3Json<Split>(['split', 'packed', '--plan', await onePartPlan(cwd), '-o', 'whole'], cwd);

@@ -2,7 +2,8 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildModel } from '@d3/onnx';
 import { describe, expect, it } from 'vitest';
-import { d3, d3Json, hasModels, MODELS, SKETCH, SKETCH_FISH, scratchFolder } from '../testing/spawn-d3.ts';
+import { d3, d3Json } from '../testing/run-d3.ts';
+import { hasModels, MODELS, SKETCH, SKETCH_FISH, scratchFolder, spawnD3Json } from '../testing/spawn-d3.ts';
 import { smallTransformer } from '../testing/transformer.ts';
 import type { ModelVerdict } from '../verify/verdict.ts';
 
@@ -23,7 +24,7 @@ function expectLossless(verdict: ModelVerdict): void {
 
 describe('d3 verify', () => {
   it('finds the sketch classifier lossless, on a picture too', async () => {
-    const { code, json } = await d3Json<Verdicts>(['verify', SKETCH, '--input', SKETCH_FISH]);
+    const { code, json } = await spawnD3Json<Verdicts>(['verify', SKETCH, '--input', SKETCH_FISH]);
     expect(json.models[0]?.inputs).toEqual(['noise 1', SKETCH_FISH]);
     json.models.forEach(expectLossless);
     expect(json.lossless).toBe(true);
@@ -74,7 +75,7 @@ describe('d3 verify', () => {
 
   it.skipIf(!hasModels)('finds every trained third-party model lossless', { timeout: 400_000 }, async () => {
     const paths = readdirSync(MODELS).filter((name) => name.endsWith('.onnx'));
-    const { json } = await d3Json<Verdicts>(['verify', ...paths.map((name) => join(MODELS, name))]);
+    const { json } = await spawnD3Json<Verdicts>(['verify', ...paths.map((name) => join(MODELS, name))]);
     expect(json.models).toHaveLength(paths.length);
     json.models.forEach(expectLossless);
     const squeezenet = json.models.find(({ model }) => model.startsWith('squeezenet'));
@@ -89,7 +90,7 @@ describe('d3 verify', () => {
       const folder = join(MODELS, 'light');
       const paths = readdirSync(folder).filter((name) => name.endsWith('.onnx'));
       const args = ['verify', ...paths.map((name) => join(folder, name)), '--random-weights', '1'];
-      const { json } = await d3Json<Verdicts>(args);
+      const { json } = await spawnD3Json<Verdicts>(args);
       expect(json.models).toHaveLength(paths.length);
       json.models.forEach(expectLossless);
     },

@@ -1,11 +1,15 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { d3, d3Json, scratchFolder } from '../testing/spawn-d3.ts';
+import { d3, d3Json } from '../testing/run-d3.ts';
+import { scratchFolder, spawnD3Json } from '../testing/spawn-d3.ts';
 
 describe('d3 zoo', () => {
   it('writes a network that can be packed and split without changing a bit', async () => {
     const cwd = scratchFolder();
-    const { code, json } = await d3Json<{ file: string; weightBytes: number }>(['zoo', 'resnet18', '-o', 'net'], cwd);
+    const { code, json } = await spawnD3Json<{ file: string; weightBytes: number }>(
+      ['zoo', 'resnet18', '-o', 'net'],
+      cwd,
+    );
     expect(code).toBe(0);
     expect(json.file).toBe(join('net', 'resnet18.onnx'));
     expect(json.weightBytes).toBeGreaterThan(40e6);

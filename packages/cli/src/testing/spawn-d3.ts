@@ -34,8 +34,8 @@ export function startD3(args: readonly string[], cwd: string = scratchFolder()):
   return spawn(process.execPath, [BIN, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Runs `d3` to its end. */
-export function d3(args: readonly string[], cwd?: string): Promise<Ended> {
+/** Runs `d3` to its end, in a process of its own. */
+export function spawnD3(args: readonly string[], cwd?: string): Promise<Ended> {
   const child = startD3(args, cwd);
   let stdout = '';
   let stderr = '';
@@ -48,9 +48,16 @@ export function d3(args: readonly string[], cwd?: string): Promise<Ended> {
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
 }
 
-/** Runs `d3 … --json` and reads what it printed, which must be JSON and nothing else. */
-export async function d3Json<Value>(args: readonly string[], cwd?: string): Promise<Ended & { readonly json: Value }> {
-  const ended = await d3([...args, '--json'], cwd);
+/** Runs `d3 … --json` in a process of its own and reads what it printed. */
+export async function spawnD3Json<Value>(
+  args: readonly string[],
+  cwd?: string,
+): Promise<Ended & { readonly json: Value }> {
+  return parseJson<Value>(await spawnD3([...args, '--json'], cwd));
+}
+
+/** What a command printed on standard output, which must be JSON and nothing else. */
+export function parseJson<Value>(ended: Ended): Ended & { readonly json: Value } {
   try {
     return { ...ended, json: JSON.parse(ended.stdout) as Value };
   } catch (cause) {
