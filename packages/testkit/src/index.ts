@@ -16,6 +16,7 @@ export { ilpModels } from './graphs/ilp-model.ts';
 export { type GraphFamily, graphFamilies, randomGraph } from './graphs/layer-graphs.ts';
 export { Random } from './graphs/random.ts';
 export { type RandomProblemOptions, randomProblem } from './graphs/random-problem.ts';
+export { type CorpusCase, type CorpusOptions, stratifiedCorpus } from './graphs/stratified-corpus.ts';
 export {
   type FollowTraceOptions,
   followTrace,
@@ -27,4 +28,3 @@ export {
 export type { LinkShape } from './shaping/link-shape.ts';
 export { type CutKind, ShapingProxy, type ShapingProxyOptions, startShapingProxy } from './shaping/shaping-proxy.ts';
 export type { Direction, Tap, TapControl, TapEvent, TapHttp, TapMessage, TapUnparsed } from './shaping/tap.ts';
-export { type CorpusCase, type CorpusOptions, stratifiedCorpus } from './graphs/stratified-corpus.ts';
