@@ -8,7 +8,7 @@ export const clientErrorTable = {
     retryable: false,
   },
   CLIENT_OPTION_INVALID: {
-    message: "Option '{option}' of connect() is {value}: {remedy}",
+    message: "Option '{option}' is {value}: {remedy}",
     status: 400,
     retryable: false,
   },

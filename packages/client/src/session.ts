@@ -53,7 +53,7 @@ export type InferInput =
 /** How one request is to be run. */
 export interface InferOptions {
   readonly signal?: AbortSignal;
-  /** Default 30 000. */
+  /** Above 0 and at most 2 147 482 648 (24 days). Default 30 000. */
   readonly deadlineMs?: number;
   /** Also return the tensors that left the device, for display. Default false. */
   readonly inspect?: boolean;

@@ -263,6 +263,7 @@ describe('connect() refuses', () => {
     ['an address that is none', { edge: 'edge.local' }, 'CLIENT_OPTION_INVALID', 'ws:// or wss://'],
     ['a slowdown below 1', { slowdown: 0.5 }, 'CLIENT_OPTION_INVALID', 'at least 1'],
     ['a backend that Node has not', { backends: ['webgpu'] }, 'CLIENT_OPTION_INVALID', 'cpu'],
+    ['to keep nothing', { constraints: { keepOnDevice: 0 } }, 'CLIENT_OPTION_INVALID', '1 or more'],
     ['a pin to no tier', { constraints: { pin: { x: 'moon' } } }, 'PARTITION_PROBLEM_INVALID', 'pin'],
   ] as const)('%s', async (_, options, code, text) => {
     await expect(open(options as Partial<ConnectOptions>)).rejects.toMatchObject({
@@ -311,6 +312,16 @@ describe('infer() refuses', () => {
     const run = session.infer({ kind: 'tensors', tensors: bad as unknown as TensorMap });
     await expect(run).rejects.toMatchObject({ code, message: expect.stringContaining(text) });
     expect((await session.infer(tensors(1))).outputs).toHaveProperty('logits');
+  });
+
+  it('a deadline that is none, and a goal that is none, and keeps its plan', async () => {
+    const session = await open({ constraints: { keepOnDevice: 2 } });
+    for (const deadlineMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {
+      await expect(session.infer(tensors(1), { deadlineMs })).rejects.toMatchObject({ code: 'CLIENT_OPTION_INVALID' });
+    }
+    const misspelt = { keeponDevice: 3 } as Constraints;
+    await expect(session.replan({ constraints: misspelt })).rejects.toMatchObject({ code: 'CLIENT_OPTION_INVALID' });
+    expect(session.report.problem.constraints.keepOnDevice).toBe(2);
   });
 
   it('to take longer than its deadline', async () => {

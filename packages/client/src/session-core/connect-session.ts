@@ -6,6 +6,8 @@ import { Device } from './device.ts';
 import { type EdgeAddress, parseEdgeAddress } from './edge-address.ts';
 import type { Host } from './host.ts';
 import { type LoadedModel, loadModel } from './load-model.ts';
+import { parseGoal } from './parse-goal.ts';
+import type { Goal } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { AGENT, edgeUnreachable, Uplink } from './uplink.ts';
 
@@ -13,6 +15,7 @@ import { AGENT, edgeUnreachable, Uplink } from './uplink.ts';
 interface Checked {
   readonly options: ConnectOptions;
   readonly address: EdgeAddress | undefined;
+  readonly goal: Goal;
 }
 
 /**
@@ -34,8 +37,8 @@ export async function connectSession(host: Host, options: ConnectOptions): Promi
     await device.use(model.manifest.totalFlops);
     const connectEdge = (until: AbortSignal | undefined) => openUplink(host, checked, { model, device, signal: until });
     uplink = checked.address && (await connectEdge(signal));
-    const { objective = 'latency', constraints = {}, edge } = options;
-    session = new CoreSession({ host, model, device, goal: { objective, constraints }, edge, connectEdge, uplink });
+    const parts = { host, model, device, goal: checked.goal, edge: options.edge, connectEdge, uplink };
+    session = new CoreSession(parts);
     await session.start(bar, signal);
     return session;
   } catch (error) {
@@ -54,7 +57,8 @@ function checkOptions(host: Host, options: ConnectOptions): Checked {
   for (const name of options.backends ?? []) {
     if (!host.backends.includes(name)) throw refuse('backends', name, `choose from ${host.backends.join(', ')}`);
   }
-  return { options, address: edge === undefined ? undefined : parseEdgeAddress(edge, host.securePage) };
+  const goal = { objective: 'latency', constraints: {}, ...parseGoal(options) } as const;
+  return { options, goal, address: edge === undefined ? undefined : parseEdgeAddress(edge, host.securePage) };
 }
 
 /** Side by side; if one fails, the other is ended too. */
@@ -85,7 +89,11 @@ async function openModelAndDevice(
 }
 
 /** A server that cannot be reached at all is an unreachable edge, not an unreadable model. */
-async function loadFromEdge(host: Host, { options, address }: Checked, signal: AbortSignal): Promise<LoadedModel> {
+async function loadFromEdge(
+  host: Host,
+  { options, address }: Omit<Checked, 'goal'>,
+  signal: AbortSignal,
+): Promise<LoadedModel> {
   const { model, token } = options;
   try {
     return await loadModel(host, { model, edge: address, token, signal });

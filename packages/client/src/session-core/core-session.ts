@@ -13,6 +13,7 @@ import { EventHub } from './event-hub.ts';
 import type { Host } from './host.ts';
 import { LivePlan } from './live-plan.ts';
 import type { LoadedModel } from './load-model.ts';
+import { parseGoal } from './parse-goal.ts';
 import type { Goal } from './plan-session.ts';
 import type { ProgressBar } from './progress-bar.ts';
 import { type RequestInput, readInput } from './request-input.ts';
@@ -36,6 +37,8 @@ export interface SessionParts {
 }
 
 const DEADLINE_MS = 30_000;
+/** About 24 days: a timer that is set for longer fires at once. */
+const MAX_DEADLINE_MS = 2 ** 31 - 1_000;
 /** Losses that one request survives. */
 const RETRIES = 2;
 /** Errors after which a request may run again on the plan that follows. */
@@ -125,7 +128,7 @@ export class CoreSession implements Session {
   }
 
   async replan(goal: Partial<Goal>): Promise<PlanReport> {
-    const epoch = await this.#plan.switchTo({ reason: 'another goal', goal });
+    const epoch = await this.#plan.switchTo({ reason: 'another goal', goal: parseGoal(goal) });
     return epoch.parts.report;
   }
 
@@ -134,6 +137,10 @@ export class CoreSession implements Session {
     this.#ending.signal.throwIfAborted();
     const { deadlineMs = DEADLINE_MS, signal, inspect = false } = options;
     signal?.throwIfAborted();
+    if (!(deadlineMs > 0 && deadlineMs <= MAX_DEADLINE_MS)) {
+      const remedy = `give milliseconds above 0 and up to ${MAX_DEADLINE_MS}`;
+      throw clientError('CLIENT_OPTION_INVALID', { option: 'deadlineMs', value: String(deadlineMs), remedy });
+    }
     this.#lastRequest += 1;
     const reason = clientError('CLIENT_DEADLINE_EXCEEDED', { request: this.#lastRequest, deadlineMs });
     const scope = this.#scopes.open({ signal, timeout: { afterMs: deadlineMs, reason } });

@@ -13,7 +13,7 @@ describe('parseEdgeAddress()', () => {
 
   it('refuses what is no ws address, with an example', () => {
     expect(() => parseEdgeAddress('http://a.example')).toThrow('give a ws:// or wss:// address');
-    expect(() => parseEdgeAddress('nonsense')).toThrow("Option 'edge' of connect() is 'nonsense'");
+    expect(() => parseEdgeAddress('nonsense')).toThrow("Option 'edge' is 'nonsense'");
   });
 
   it('refuses ws:// from a secure page, save to the same machine', () => {
