@@ -17,6 +17,7 @@ export interface ConnectAttributes {
 }
 
 const OBJECTIVES: readonly Objective[] = ['latency', 'throughput'];
+const PIN_FORM = 'write LAYER=TIER pairs with commas between, e.g. conv1=device, fc=cloud';
 const BACKENDS: readonly BackendName[] = ['webgpu', 'wasm'];
 
 /**
@@ -41,10 +42,16 @@ export function parseConnectAttributes(attributes: ConnectAttributes): ConnectOp
 }
 
 function parseConstraints(attributes: ConnectAttributes): Constraints | undefined {
-  const keepOnDevice = attributes.keepOnDevice ? parseCount('keep-on-device', attributes.keepOnDevice) : undefined;
-  const pin = attributes.pin ? parsePins(attributes.pin) : undefined;
+  // An empty constraint is refused, not passed over: what its author meant to keep would leave.
+  const keepOnDevice = ifGiven(attributes.keepOnDevice, (value) => parseCount('keep-on-device', value));
+  const pin = ifGiven(attributes.pin, parsePins);
   if (keepOnDevice === undefined && pin === undefined) return undefined;
   return { ...(keepOnDevice === undefined ? {} : { keepOnDevice }), ...(pin === undefined ? {} : { pin }) };
+}
+
+/** A page's script may set a property to a number, or to `undefined`. */
+function ifGiven<T>(value: string | null | undefined, parse: (text: string) => T): T | undefined {
+  return value === null || value === undefined ? undefined : parse(String(value));
 }
 
 function parseEdge(value: string): string {
@@ -85,17 +92,15 @@ function parsePins(value: string): Readonly<Record<string, string>> {
     .split(',')
     .map((pair) => pair.trim())
     .filter(Boolean);
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.lastIndexOf('=');
-      if (at < 1 || at === pair.length - 1) {
-        throw elementError('ELEMENT_ATTRIBUTE', {
-          attribute: 'pin',
-          value,
-          remedy: 'write LAYER=TIER pairs with commas between, e.g. conv1=device, fc=cloud',
-        });
-      }
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
+  const refuse = (remedy: string) => elementError('ELEMENT_ATTRIBUTE', { attribute: 'pin', value, remedy });
+  const pins = new Map<string, string>();
+  for (const pair of pairs) {
+    const at = pair.lastIndexOf('=');
+    const [layer, tier] = [pair.slice(0, at), pair.slice(at + 1)];
+    if (at < 1 || tier === '') throw refuse(PIN_FORM);
+    if (pins.has(layer)) throw refuse(`pin layer '${layer}' once`);
+    pins.set(layer, tier);
+  }
+  if (pins.size === 0) throw refuse(PIN_FORM);
+  return Object.fromEntries(pins);
 }
