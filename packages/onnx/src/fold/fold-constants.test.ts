@@ -121,6 +121,14 @@ describe('foldConstants()', () => {
     expect(graph.constants.has('t')).toBe(false);
   });
 
+  it.each(['constructor', 'toString', '__proto__'])(
+    'takes an operator called %s for one that it does not know',
+    (op) => {
+      const graph = foldConstants(openModel(readModel(modelOf([op, [a]]))), new Map());
+      expect(graph.nodes.map((node) => node.op)).toContain(op);
+    },
+  );
+
   it('knows the shape of what the network is given, and does not grow constants', () => {
     const grown = chain(
       [2, 3],

@@ -11,6 +11,7 @@ export type KnownShapes = ReadonlyMap<string, readonly number[]>;
 
 /** A computed constant above this size stays an operator when folding would make it larger than what it is made from. */
 const MAX_GROWN_BYTES = 1 << 20;
+const EXACT: ReadonlyMap<string, ExactOperator> = new Map(Object.entries({ ...MOVEMENT, ...ARITHMETIC }));
 /** Operators that a model without weights fills them with: folded at any size, since they are the weights. */
 const FILLS = ['ConstantOfShape'];
 
@@ -41,7 +42,7 @@ function evaluate(
     const read = node.inputs[0] ?? '';
     return shapeValue(node, constants.get(read)?.shape ?? shapes.get(read));
   }
-  const operator: ExactOperator | undefined = MOVEMENT[node.op] ?? ARITHMETIC[node.op];
+  const operator = EXACT.get(node.op);
   if (operator === undefined) return undefined;
   const inputs: (ConstantValue | undefined)[] = [];
   for (const name of node.inputs) {

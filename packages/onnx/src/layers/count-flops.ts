@@ -102,7 +102,7 @@ export function countFlops(index: GraphIndex, node: OnnxNode): number {
       return recurrentFlops(index, node, 1);
     default:
       if (/^(Reduce|Global|Arg)/.test(node.op)) return countOf(input);
-      return outputs * (PER_ELEMENT[node.op] ?? 1);
+      return outputs * (Object.hasOwn(PER_ELEMENT, node.op) ? (PER_ELEMENT[node.op] ?? 1) : 1);
   }
 }
 

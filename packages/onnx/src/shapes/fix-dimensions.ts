@@ -13,15 +13,16 @@ export type DimensionSizes = Readonly<Record<string, number>>;
  *   integer
  */
 export function fixDimensions(graph: OpenGraph, sizes: DimensionSizes): OpenGraph {
-  for (const [key, size] of Object.entries(sizes)) {
+  // A map: names are the model's, and an object has some of its own, e.g. 'constructor'.
+  const given = new Map(Object.entries(sizes));
+  for (const [key, size] of given) {
     if (!Number.isSafeInteger(size) || size < 1) throw new RangeError(`Dimension '${key}' is ${size}: give a size ≥ 1`);
   }
   const batches = new Set(graph.inputs.map((input) => input.shape?.[0]).filter((name) => typeof name === 'string'));
   const sizeOf = (input: OnnxValue, axis: number, dimension: OnnxDimension): number => {
     if (typeof dimension === 'number' && dimension > 0) return dimension;
     const position = `${input.name}:${axis}`;
-    const named = typeof dimension === 'string' ? sizes[dimension] : undefined;
-    const size = sizes[position] ?? named;
+    const size = given.get(position) ?? (typeof dimension === 'string' ? given.get(dimension) : undefined);
     if (size !== undefined) return size;
     if (axis === 0 || (typeof dimension === 'string' && batches.has(dimension))) return 1;
     throw onnxError('ONNX_DIMENSION_UNKNOWN', {
