@@ -22,6 +22,9 @@ const flags = (name: string, values: readonly number[]): InitializerSpec => ({
   data: Uint8Array.from(values),
 });
 
+/** Three elements in two bytes. */
+const halfBytes: InitializerSpec = { name: 'h', type: 'int4', shape: [3], data: Uint8Array.of(0x21, 0x03) };
+const hundreds = Array.from({ length: 512 }, (_, index) => index);
 const a = weight('a', [2, 3, 4], 10);
 const b = weight('b', [3, 1], 10);
 const n = long('n', [6], [7, -7, 7, -7, 0, 2 ** 40]);
@@ -51,6 +54,7 @@ const CASES: readonly Case[] = [
   ['Ceil', [a]],
   ['Equal', [n, m]],
   ['Less', [n, m]],
+  ['Less', [long('rows', [512, 1], hundreds), long('columns', [1, 512], hundreds)]],
   ['Greater', [a, b]],
   ['And', [flags('p', [0, 0, 1, 1]), flags('q', [0, 1, 0, 1])]],
   ['Or', [flags('p', [0, 0, 1, 1]), flags('q', [0, 1, 0, 1])]],
@@ -116,6 +120,17 @@ describe('foldConstants()', () => {
     ['Cast', [a], { to: 10 }],
     ['Gather', [n, long('k', [1], [6])]],
     ['Reshape', [a, ints('s', [5, 5])]],
+    ['Slice', [a, ints('f', [0]), ints('u', [1]), ints('x', [2 ** 32 - 2])]],
+    ['Slice', [a], { starts: [0, 0], ends: [1, 1], axes: [1, -2] }, 9],
+    ['Transpose', [a], { perm: [0, 1, 1] }],
+    ['Transpose', [a], { perm: [0, 1] }],
+    ['Concat', [a, b], { axis: 9 }],
+    ['Unsqueeze', [a, ints('x', [7])]],
+    ['Concat', [halfBytes, { ...halfBytes, name: 'g' }], { axis: 0 }],
+    ['Gather', [halfBytes, ints('k', [1])]],
+    ['ConstantOfShape', [ints('s', [4])], { value: { tensor: { ...halfBytes, shape: [1], data: new Uint8Array(1) } } }],
+    ['Expand', [floats('one', [1], [1]), ints('s', [2 ** 30])]],
+    ['Add', [weight('column', [1024, 1]), weight('row', [1, 1024 * 1024])]],
   ])('leaves %s of these to the runtime', (...given) => {
     const graph = foldConstants(openModel(readModel(modelOf(given as unknown as Case))), new Map());
     expect(graph.constants.has('t')).toBe(false);

@@ -1,3 +1,4 @@
+import { isBitPacked } from '../proto/element-codes.ts';
 import type { OnnxNode, OnnxTensor } from '../proto/model.ts';
 import { intAttribute } from './attributes.ts';
 import { type ConstantValue, constantOf, countOf } from './constant-data.ts';
@@ -12,6 +13,8 @@ export type KnownShapes = ReadonlyMap<string, readonly number[]>;
 /** A computed constant above this size stays an operator when folding would make it larger than what it is made from. */
 const MAX_GROWN_BYTES = 1 << 20;
 const EXACT: ReadonlyMap<string, ExactOperator> = new Map(Object.entries({ ...MOVEMENT, ...ARITHMETIC }));
+/** The largest weight that a model may fill. */
+const MAX_FILLED_BYTES = 2 ** 30;
 /** Operators that a model without weights fills them with: folded at any size, since they are the weights. */
 const FILLS = ['ConstantOfShape'];
 
@@ -47,13 +50,13 @@ function evaluate(
   const inputs: (ConstantValue | undefined)[] = [];
   for (const name of node.inputs) {
     const tensor = constants.get(name);
-    if (name !== '' && (tensor === undefined || tensor.data === null)) return undefined;
+    if (name !== '' && (tensor === undefined || tensor.data === null || isBitPacked(tensor.type))) return undefined;
     inputs.push(tensor?.data ? { type: tensor.type, shape: tensor.shape, data: tensor.data } : undefined);
   }
-  const value = operator({ node, inputs });
-  if (value === undefined || FILLS.includes(node.op)) return value;
   const readBytes = inputs.reduce((sum, input) => sum + (input?.data.byteLength ?? 0), 0);
-  return value.data.byteLength > Math.max(readBytes, MAX_GROWN_BYTES) ? undefined : value;
+  const maxBytes = FILLS.includes(node.op) ? MAX_FILLED_BYTES : Math.max(readBytes, MAX_GROWN_BYTES);
+  const value = operator({ node, inputs, maxBytes });
+  return value !== undefined && value.data.byteLength <= maxBytes ? value : undefined;
 }
 
 function shapeValue(node: OnnxNode, shape: readonly number[] | undefined): ConstantValue | undefined {

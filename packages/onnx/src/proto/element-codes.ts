@@ -47,6 +47,12 @@ export function isOnnxElementType(name: string): name is OnnxElementType {
   return Object.hasOwn(ELEMENTS, name);
 }
 
+/** Whether several elements of a type share a byte, so that a position in bytes says nothing. */
+export function isBitPacked(type: OnnxElementType): boolean {
+  const { bits } = ELEMENTS[type];
+  return bits > 0 && bits < 8;
+}
+
 /** Bytes that `count` elements take as raw data; 0 for strings, which have none. */
 export function rawByteLength(type: OnnxElementType, count: number): number {
   return Math.ceil((count * ELEMENTS[type].bits) / 8);

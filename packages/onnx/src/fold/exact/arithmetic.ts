@@ -17,10 +17,10 @@ interface Pairwise {
  * rounding is harmless at 53 against 24 bits); integers wrap to their width.
  */
 function pairwise(operation: Pairwise): ExactOperator {
-  return ({ inputs: [a, b] }) => {
+  return ({ inputs: [a, b], maxBytes }) => {
     if (a === undefined || b === undefined || a.type !== b.type || !isComputed(a.type)) return undefined;
     const { type } = a;
-    const pairs = pairsOf(a, b);
+    const pairs = pairsOf(a, b, maxBytes);
     if (pairs === undefined) return undefined;
     if (type === 'float32' || type === 'float64') {
       const values = pairs.values.map(([left, right]) => operation.float(Number(left), Number(right)));
@@ -36,19 +36,20 @@ function pairwise(operation: Pairwise): ExactOperator {
 
 const DIVIDE: Pairwise = { float: (a, b) => a / b, int: (a, b) => a / b };
 
-function pairsOf(a: ConstantValue, b: ConstantValue) {
+function pairsOf(a: ConstantValue, b: ConstantValue, maxBytes: number) {
   const shape = broadcastShapes(a.shape, b.shape);
-  const left = shape && broadcastTo(a, shape);
-  const right = shape && broadcastTo(b, shape);
+  const left = shape && broadcastTo(a, shape, maxBytes);
+  const right = shape && broadcastTo(b, shape, maxBytes);
   if (shape === undefined || left === undefined || right === undefined) return undefined;
   const others = elementsOf(right);
   return { shape, values: elementsOf(left).map((value, index) => [value, others[index] ?? 0] as const) };
 }
 
 function compare(holds: (a: number | bigint, b: number | bigint) => boolean): ExactOperator {
-  return ({ inputs: [a, b] }) => {
+  return ({ inputs: [a, b], maxBytes }) => {
     if (a === undefined || b === undefined || a.type !== b.type || !isComputed(a.type)) return undefined;
-    const pairs = pairsOf(a, b);
+    // The answer takes one byte for each pair of up to eight.
+    const pairs = pairsOf(a, b, 8 * maxBytes);
     return (
       pairs &&
       constantOf(
@@ -89,11 +90,11 @@ function rounding(round: (value: number) => number): ExactOperator {
       : undefined;
 }
 
-const where: ExactOperator = ({ inputs: [condition, a, b] }) => {
+const where: ExactOperator = ({ inputs: [condition, a, b], maxBytes }) => {
   if (condition === undefined || a === undefined || b === undefined || !isComputed(a.type)) return undefined;
   const both = broadcastShapes(a.shape, b.shape);
   const shape = both && broadcastShapes(both, condition.shape);
-  const parts = shape && [condition, a, b].map((part) => broadcastTo(part, shape));
+  const parts = shape && [condition, a, b].map((part) => broadcastTo(part, shape, maxBytes));
   const [flags, left, right] = parts?.map((part) => part && elementsOf(part)) ?? [];
   if (shape === undefined || flags === undefined || left === undefined || right === undefined) return undefined;
   return constantOf(

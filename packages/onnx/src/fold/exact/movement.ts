@@ -1,9 +1,7 @@
-import { rawByteLength } from '../../proto/element-codes.ts';
+import { isBitPacked, rawByteLength } from '../../proto/element-codes.ts';
 import { intAttribute, intsAttribute, tensorAttribute } from '../attributes.ts';
 import { type ConstantValue, countOf, intsOf } from '../constant-data.ts';
-import { axisOf, type ExactOperator, type OperatorCall } from './operator-call.ts';
-
-const MAX_FOLDED_BYTES = 2 ** 30;
+import { areAxes, axisOf, type ExactOperator, type OperatorCall } from './operator-call.ts';
 
 /** Row-major strides of a shape, in elements. */
 function stridesOf(shape: readonly number[]): readonly number[] {
@@ -19,11 +17,11 @@ function stridesOf(shape: readonly number[]): readonly number[] {
 function strided(
   source: ConstantValue,
   shape: readonly number[],
-  from: { readonly start: number; readonly strides: readonly number[] },
+  from: { readonly start: number; readonly strides: readonly number[]; readonly maxBytes: number },
 ): ConstantValue | undefined {
   const width = rawByteLength(source.type, 1);
   const count = countOf(shape);
-  if (count * width > MAX_FOLDED_BYTES) return undefined;
+  if (count * width > from.maxBytes) return undefined;
   const data = new Uint8Array(count * width);
   const index = shape.map(() => 0);
   let at = from.start;
@@ -75,6 +73,7 @@ const unsqueeze: ExactOperator = (call) => {
   const count = (call.inputs[1] === undefined ? intsAttribute(call.node, 'axes') : intsOf(call.inputs[1]))?.length;
   if (source === undefined || count === undefined) return undefined;
   const axes = axesOf(call, source.shape.length + count) ?? [];
+  if (!areAxes(axes, source.shape.length + count)) return undefined;
   const rest = [...source.shape];
   const shape = Array.from({ length: source.shape.length + count }, (_, axis) =>
     axes.includes(axis) ? 1 : (rest.shift() ?? 1),
@@ -82,14 +81,15 @@ const unsqueeze: ExactOperator = (call) => {
   return { ...source, shape };
 };
 
-const transpose: ExactOperator = ({ node, inputs: [source] }) => {
+const transpose: ExactOperator = ({ node, inputs: [source], maxBytes }) => {
   if (source === undefined) return undefined;
   const order = intsAttribute(node, 'perm') ?? source.shape.map((_, axis) => source.shape.length - 1 - axis);
+  if (order.length !== source.shape.length || !areAxes(order, source.shape.length)) return undefined;
   const strides = stridesOf(source.shape);
   return strided(
     source,
     order.map((axis) => source.shape[axis] ?? 1),
-    { start: 0, strides: order.map((axis) => strides[axis] ?? 0) },
+    { start: 0, strides: order.map((axis) => strides[axis] ?? 0), maxBytes },
   );
 };
 
@@ -106,19 +106,23 @@ export function broadcastShapes(a: readonly number[], b: readonly number[]): rea
   return shape;
 }
 
-/** A constant repeated to a shape that it broadcasts to. */
-export function broadcastTo(source: ConstantValue, shape: readonly number[]): ConstantValue | undefined {
+/** A constant repeated to a shape that it broadcasts to; undefined if that takes more than `maxBytes`. */
+export function broadcastTo(
+  source: ConstantValue,
+  shape: readonly number[],
+  maxBytes: number,
+): ConstantValue | undefined {
   if (countOf(shape) === countOf(source.shape)) return { ...source, shape };
   const own = stridesOf(source.shape);
   const skipped = shape.length - source.shape.length;
   const strides = shape.map((_, axis) => (source.shape[axis - skipped] === 1 ? 0 : (own[axis - skipped] ?? 0)));
-  return strided(source, shape, { start: 0, strides });
+  return strided(source, shape, { start: 0, strides, maxBytes });
 }
 
-const expand: ExactOperator = ({ inputs: [source, target] }) => {
+const expand: ExactOperator = ({ inputs: [source, target], maxBytes }) => {
   const wanted = intsOf(target);
   const shape = source && wanted && broadcastShapes(source.shape, wanted);
-  return source && shape && broadcastTo(source, shape);
+  return source && shape && broadcastTo(source, shape, maxBytes);
 };
 
 const concat: ExactOperator = ({ node, inputs }) => {
@@ -126,6 +130,7 @@ const concat: ExactOperator = ({ node, inputs }) => {
   const parts = inputs.filter((part) => part !== undefined);
   if (first === undefined || parts.length !== inputs.length) return undefined;
   const axis = axisOf(intAttribute(node, 'axis', 1), first.shape.length);
+  if (!areAxes([axis], first.shape.length)) return undefined;
   const shape = first.shape.map((size, at) =>
     at === axis ? parts.reduce((sum, part) => sum + (part.shape[axis] ?? 0), 0) : size,
   );
@@ -142,7 +147,7 @@ const concat: ExactOperator = ({ node, inputs }) => {
   return { type: first.type, shape, data };
 };
 
-const gather: ExactOperator = ({ node, inputs: [source, indices] }) => {
+const gather: ExactOperator = ({ node, inputs: [source, indices], maxBytes }) => {
   const wanted = intsOf(indices);
   if (source === undefined || indices === undefined || wanted === undefined) return undefined;
   const axis = axisOf(intAttribute(node, 'axis', 0), source.shape.length);
@@ -150,7 +155,7 @@ const gather: ExactOperator = ({ node, inputs: [source, indices] }) => {
   const rows = countOf(source.shape.slice(0, axis));
   const chunk = countOf(source.shape.slice(axis + 1)) * rawByteLength(source.type, 1);
   const shape = [...source.shape.slice(0, axis), ...indices.shape, ...source.shape.slice(axis + 1)];
-  if (rows * wanted.length * chunk > MAX_FOLDED_BYTES) return undefined;
+  if (rows * wanted.length * chunk > maxBytes) return undefined;
   if (wanted.some((index) => index >= size || index < -size)) return undefined;
   const data = new Uint8Array(rows * wanted.length * chunk);
   for (let row = 0; row < rows; row++) {
@@ -168,20 +173,21 @@ const slice: ExactOperator = (call) => {
   const starts = intsOf(inputs[1]) ?? intsAttribute(node, 'starts');
   const ends = intsOf(inputs[2]) ?? intsAttribute(node, 'ends');
   if (source === undefined || starts === undefined || ends === undefined) return undefined;
-  const axes = intsOf(inputs[3]) ?? intsAttribute(node, 'axes') ?? starts.map((_, at) => at);
+  const given = intsOf(inputs[3]) ?? intsAttribute(node, 'axes') ?? starts.map((_, at) => at);
+  const axes = given.map((axis) => axisOf(axis, source.shape.length));
+  if (!areAxes(axes, source.shape.length)) return undefined;
   const steps = intsOf(inputs[4]) ?? starts.map(() => 1);
   const shape = [...source.shape];
   const strides = [...stridesOf(source.shape)];
   let start = 0;
-  for (const [at, given] of axes.entries()) {
-    const axis = axisOf(given, source.shape.length);
+  for (const [at, axis] of axes.entries()) {
     const range = sliceRange(source.shape[axis] ?? 0, starts[at] ?? 0, { end: ends[at] ?? 0, step: steps[at] ?? 1 });
     if (range === undefined) return undefined;
     start += range.first * (strides[axis] ?? 0);
     shape[axis] = range.count;
     strides[axis] = (strides[axis] ?? 0) * (steps[at] ?? 1);
   }
-  return strided(source, shape, { start, strides });
+  return strided(source, shape, { start, strides, maxBytes: call.maxBytes });
 };
 
 function sliceRange(
@@ -197,14 +203,15 @@ function sliceRange(
   return { first, count: Math.max(0, Math.ceil((last - first) / step)) };
 }
 
-const constantOfShape: ExactOperator = ({ node, inputs: [target] }) => {
+const constantOfShape: ExactOperator = ({ node, inputs: [target], maxBytes }) => {
   const shape = intsOf(target);
   if (shape === undefined || shape.some((size) => size < 0)) return undefined;
   const value = tensorAttribute(node, 'value');
   const type = value?.type ?? 'float32';
+  if (isBitPacked(type)) return undefined;
   const element = value?.data ?? new Uint8Array(4);
   const count = countOf(shape);
-  if (count * element.byteLength > MAX_FOLDED_BYTES) return undefined;
+  if (count * element.byteLength > maxBytes) return undefined;
   const data = new Uint8Array(count * element.byteLength);
   if (element.some((byte) => byte !== 0)) fillRepeated(data, element);
   return { type, shape, data };
@@ -217,7 +224,7 @@ function fillRepeated(data: Uint8Array, element: Uint8Array): void {
   }
 }
 
-/** Operators that only move elements: exact for every type. */
+/** Operators that only move elements: exact for every type whose elements are whole bytes. */
 export const MOVEMENT: Readonly<Record<string, ExactOperator>> = {
   Reshape: reshape,
   Flatten: flatten,
