@@ -21,11 +21,12 @@ import { measureStream, type StreamRate } from './stream-meter.ts';
 const DEFAULT_MODEL = 'sketch-resnet';
 const STREAM = { durationMs: 5000, inFlight: 8 };
 
-/** What is chosen, once it is known. */
+/** What is chosen. */
 interface Choice {
   readonly scenario: Scenario;
   readonly model: OfferedModel;
-  readonly layers: LayerList;
+  /** Absent until they have been read. */
+  readonly layers?: LayerList;
 }
 
 /** `<d3-dashboard>`: the demo: choose a scenario and a model, draw or give a picture, watch the split. */
@@ -126,14 +127,14 @@ export class Dashboard extends LitElement {
     return html`
       <p class="what">${scenario.what}</p>
       <ul class="conditions" aria-label="Objective, constraints and emulation">
-        ${fabric ? scenario.conditions(fabric, layers).map((line) => html`<li>${line}</li>`) : nothing}
+        ${fabric && layers ? scenario.conditions(fabric, layers).map((line) => html`<li>${line}</li>`) : nothing}
       </ul>
     `;
   }
 
   #renderInference(): TemplateResult | typeof nothing {
     const choice = this._choice;
-    if (!choice || !this.#config) return nothing;
+    if (!choice?.layers || !this.#config) return nothing;
     const attributes = choice.scenario.attributes(choice.scenario.fabric(this.#config), choice.layers);
     return html`
       <d3-infer
@@ -199,12 +200,14 @@ export class Dashboard extends LitElement {
 
   async #choose(scenario: Scenario, model: OfferedModel): Promise<void> {
     if (!this.#config) return;
-    const layers = await loadLayers(scenario.fabric(this.#config), model);
     this.#streaming?.abort();
     this._session = undefined;
     this._result = undefined;
     this._stream = undefined;
-    this._choice = { scenario, model, layers };
+    const choice: Choice = { scenario, model };
+    this._choice = choice;
+    const layers = await loadLayers(scenario.fabric(this.#config), model);
+    if (this._choice === choice) this._choice = { ...choice, layers };
   }
 
   readonly #pickModel = (event: Event): void => {
