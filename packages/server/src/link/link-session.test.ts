@@ -281,6 +281,38 @@ describe('a link to a tier with a token', () => {
   });
 });
 
+describe('a peer that does not read', () => {
+  it('is cut off when answers pile up, and holds up no close', async () => {
+    const tiers = await TestTiers.create();
+    try {
+      const manifest = await packInto(tiers.models('cloud'), SKETCH);
+      const server = await tiers.start('cloud', { limits: { maxQueuedBytes: 1 << 21 } });
+      const bufferedAmount = (bytes: number) => {
+        for (const socket of server.app.websocketServer.clients) {
+          Object.defineProperty(socket, 'bufferedAmount', { get: () => bytes, configurable: true });
+        }
+      };
+      const asking = await greet(server.link);
+      bufferedAmount(1 << 22);
+      await expect(asking.ping()).rejects.toMatchObject({ code: 'PROTOCOL_LINK_CLOSED' });
+
+      const link = await greet(server.link);
+      const tierOf = manifest.layers.map(() => 1);
+      const objective = 'latency' as const;
+      await link.ask('propose', { epoch: 1, model: manifest.name, tiers: ['device', 'cloud'], tierOf, objective });
+      bufferedAmount(1 << 20);
+      const stuck = link.infer({ epoch: 1, tensors: randomInputs(manifest, 1) });
+      const outcome = expect(stuck).rejects.toMatchObject({ code: 'PROTOCOL_LINK_CLOSED' });
+      // Until its result waits to be sent.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await server.close('an update');
+      await outcome;
+    } finally {
+      await tiers.close();
+    }
+  }, 30_000);
+});
+
 describe('draining', () => {
   it('tells peers, is not ready, takes nothing new, finishes what runs, and closes with 1001', async () => {
     const tiers = await TestTiers.create();

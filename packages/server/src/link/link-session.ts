@@ -59,6 +59,8 @@ type ControlRequest = Extract<Control, { readonly body: unknown }>;
 /** Thrown into a job whose peer does not want it any more: nothing is answered. */
 const CANCELLED = Symbol('cancelled');
 const HELLO_WITHIN_MS = 10_000;
+/** What is queued when a link is closed may take this long to go out. */
+const FLUSH_WITHIN_MS = 1_000;
 const POLICY_VIOLATION = 1008;
 /** A peer that sends this many messages that make no sense has a fault that more messages will not mend. */
 const MAX_REFUSED = 32;
@@ -115,9 +117,11 @@ export class LinkSession {
     if (this.#greeted) this.#send({ type: 'draining', notice: { reason } });
   }
 
-  /** Closes the socket once everything that waits to be sent is out. */
+  /** Closes the socket once everything that waits to be sent is out; cuts off a peer that has stopped reading. */
   async close(code: number, reason: string): Promise<void> {
+    const endsMs = performance.now() + FLUSH_WITHIN_MS;
     while (this.#queue.queuedBytes > 0 && this.#socket.readyState === this.#socket.OPEN) {
+      if (performance.now() > endsMs) return this.#socket.terminate();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     this.#socket.close(code, reason);
@@ -330,7 +334,9 @@ export class LinkSession {
   }
 
   #send(control: Control): void {
-    this.#queue.sendText(encodeControl(control));
+    // Answers are not queued: a peer that asks on and on and does not read them would fill the memory.
+    if (this.#socket.bufferedAmount > this.#services.limits.maxQueuedBytes) this.#socket.terminate();
+    else this.#queue.sendText(encodeControl(control));
   }
 
   #free(): void {
