@@ -6,6 +6,7 @@ import type { SegmentTiming } from '@d3/protocol';
 import { type Backend, type SegmentSpec, SessionCache, type SessionLease } from '@d3/runtime';
 import { type AssembledWeights, assembleWeights } from '@d3/runtime/node';
 import type { TensorMap } from '@d3/tensor';
+import { abortable } from '../abortable.ts';
 import { serverError } from '../errors.ts';
 import type { StoredModel } from '../model-store/model-folder.ts';
 import type { ModelStore } from '../model-store/model-store.ts';
@@ -80,7 +81,7 @@ export class Executor {
       this.#queued--;
     };
     running.then(done, done);
-    const { outputs, computeMs, queueMs } = await unlessAborted(running, signal);
+    const { outputs, computeMs, queueMs } = await abortable(running, signal);
     const { slowdown } = backend;
     const timing = { tier, backend: segment.session.backend, layers: segment.layers, computeMs, queueMs, slowdown };
     return { outputs, timing };
@@ -110,12 +111,4 @@ export class Executor {
     const read = (id: string) => readFile(store.weightFile(stored, id).path);
     return await assembleWeights(manifest, read, join(folder, `${manifest.hash}.bin`));
   }
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

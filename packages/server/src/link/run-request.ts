@@ -1,6 +1,7 @@
 import type { AssembledFrame, HopTiming, LinkResult, SegmentTiming, TensorCodec } from '@d3/protocol';
 import { normalise } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
+import { abortable } from '../abortable.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { NextTier } from '../upstream/next-tier.ts';
 import type { PreparedEpoch } from './prepared-epoch.ts';
@@ -58,10 +59,11 @@ async function finishBehind(
   limits: { readonly signal: AbortSignal; readonly endsMs: number | undefined },
 ): Promise<LinkResult> {
   const { proposal } = work.epoch;
-  const { link } = await services.nextTier.ready(proposal);
+  const { endsMs, signal } = limits;
+  // A lost upstream is connected to, and prepares, anew: that may take longer than the request is waited for.
+  const { link } = await abortable(services.nextTier.ready(proposal), signal);
   const codecs: Record<string, TensorCodec> = {};
   for (const name of work.pixels) codecs[name] = 'pixels';
-  const { endsMs, signal } = limits;
   const deadline = endsMs === undefined ? {} : { deadlineMs: Math.max(1, endsMs - performance.now()) };
   const { request, upward } = work;
   try {
