@@ -103,7 +103,7 @@ export class Upstream {
       }
       this.#lose();
       settled();
-      await this.#pause(pauseMs * (0.5 + Math.random()));
+      await pause(pauseMs * (0.5 + Math.random()), this.#stopped.signal);
       pauseMs = Math.min(LONGEST_RETRY_MS, pauseMs * 2);
     }
     this.#lose();
@@ -118,10 +118,13 @@ export class Upstream {
       reached();
       this.#options.onChange();
       this.#options.log.info({ upstream: this.url, link: this.#state.link }, 'upstream is there');
+      // One listener for the link's life: a race in every round would leave a reaction on its promise each time.
+      const ended = new AbortController();
+      void link.closed.then(({ code, reason }) => ended.abort(new Error(`closed with ${code} ${reason}`)));
+      const either = AbortSignal.any([ended.signal, this.#stopped.signal]);
       for (;;) {
-        const closed = await Promise.race([link.closed, this.#pause(CHECK_EVERY_MS)]);
-        if (closed !== undefined) throw new Error(`closed with ${closed.code} ${closed.reason}`);
-        this.#stopped.signal.throwIfAborted();
+        await pause(CHECK_EVERY_MS, either);
+        either.throwIfAborted();
         this.#update(await measureLink(link, ANSWER_WITHIN_MS));
       }
     } finally {
@@ -153,21 +156,20 @@ export class Upstream {
     this.#state = undefined;
     this.#options.onChange();
   }
+}
 
-  /** Sleeps; wakes at once when stopped. */
-  #pause(ms: number): Promise<undefined> {
-    const { signal } = this.#stopped;
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve(undefined);
-      const wake = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', wake);
-        resolve(undefined);
-      };
-      const timer = setTimeout(wake, ms);
-      signal.addEventListener('abort', wake);
-    });
-  }
+/** Sleeps; wakes at once when the signal is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const wake = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, ms);
+    signal.addEventListener('abort', wake);
+  });
 }
 
 function leftBand(before: LinkEstimate, now: LinkEstimate): boolean {
