@@ -331,6 +331,8 @@ describe('parseHeader()', () => {
       ['{"tensors":[{"name":"x","type":"toString"}]}', "/tensors/0/type: 'toString' is not an element type"],
       ['{"tensors":[{"type":"int8","codec":"zip"}]}', "/tensors/0/codec: 'zip' is not a codec"],
       ['{"tensors":[],"deadlineMs":-1}', '/deadlineMs: must be a number of at least 0'],
+      ['{"tensors":[],"deadlineMs":2147483648}', '/deadlineMs: must be a number of at least 0 and at most 2147483647'],
+      ['{"tensors":[],"hops":[{"hop":"a","bytesUp":0,"bytesDown":0,"ms":1e999}]}', '/hops/0/ms: must be a number'],
       [
         '{"tensors":[{"name":"x","type":"int8","codec":"raw","shape":[1.5]}]}',
         '/tensors/0/shape/0: must be an integer',

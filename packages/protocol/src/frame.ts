@@ -27,7 +27,7 @@ export interface FrameHeader {
   readonly request: number;
   readonly epoch: number;
   readonly tensors: readonly WireTensor[];
-  /** Requests: ms the sender still waits. */
+  /** Requests: ms the sender still waits; at most 2^31 − 1. */
   readonly deadlineMs?: number;
   /** Results: what was spent behind this hop. */
   readonly segments?: readonly SegmentTiming[];

@@ -11,6 +11,8 @@ const MAX_LAYERS = 1 << 16;
 const MAX_RANK = 16;
 const MAX_STAGES = 16;
 const MAX_DIMENSION = 0x7fff_ffff;
+/** A timer that is set for longer fires at once. */
+const MAX_DEADLINE_MS = 0x7fff_ffff;
 
 /**
  * The header message of a frame: prefix, then the header as JSON. `encodeFrame` makes it from tensors; a relay makes it anew to
@@ -40,7 +42,7 @@ export function parseHeader(message: Uint8Array): FrameHeader {
     request: prefix.request,
     epoch: prefix.epoch,
     tensors: top.at('tensors').items(MAX_TENSORS).map(wireTensor),
-    ...(deadlineMs.absent ? {} : { deadlineMs: deadlineMs.number() }),
+    ...(deadlineMs.absent ? {} : { deadlineMs: deadlineMs.number(MAX_DEADLINE_MS) }),
     ...(segments.absent ? {} : { segments: segments.items(MAX_STAGES).map(segmentTiming) }),
     ...(hops.absent ? {} : { hops: hops.items(MAX_STAGES).map(hopTiming) }),
   };

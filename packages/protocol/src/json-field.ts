@@ -61,10 +61,10 @@ export class JsonField {
     throw this.refuse(`must be an integer from 0 to ${max}`);
   }
 
-  /** A number of at least 0. */
-  number(): number {
-    if (typeof this.#value === 'number' && this.#value >= 0) return this.#value;
-    throw this.refuse('must be a number of at least 0');
+  /** A finite number of 0 … `max`. */
+  number(max: number = Number.MAX_VALUE): number {
+    if (typeof this.#value === 'number' && this.#value >= 0 && this.#value <= max) return this.#value;
+    throw this.refuse(`must be a number of at least 0${max === Number.MAX_VALUE ? '' : ` and at most ${max}`}`);
   }
 
   /** A string of at most 512 UTF-16 units. */
