@@ -56,7 +56,7 @@ export const protocolErrorTable = {
     retryable: false,
   },
   PROTOCOL_CODING_INVALID: {
-    message: "Tensor '{tensor}' is no valid '{codec}' coding: {problem}. Send what encodeTensor() makes",
+    message: "Tensor '{tensor}' is no valid '{codec}' coding: {problem}. Send what encodeFrame() makes",
     status: 400,
     retryable: false,
   },
