@@ -44,4 +44,28 @@ describe('explain()', () => {
     expect(report.explain.sentence).toMatch(/per request in a stream/);
     expect(planProblem(problem)).toEqual(report);
   });
+
+  it('does not call the only answer of every strategy the only possible one', () => {
+    const layer = (name: string, input: string, output: string) => ({
+      ...{ name, kind: 'Conv', flops: 1, weightBytes: 0, inputs: [input], outputs: [output], computeMs: [10, 1] },
+    });
+    const tensor = (name: string, bytes: number, rest: object = {}) => ({
+      ...{ name, bytes, isInput: false, isOutput: false, codedBytes: [bytes], ...rest },
+    });
+    const problem: Problem = {
+      tiers: ['device', 'edge'],
+      concurrency: [1, 1],
+      tierFixedMs: [0, 0],
+      layers: [layer('a', 'x', 'h'), layer('b', 'h', 'y')],
+      tensors: [tensor('x', 10, { isInput: true }), tensor('h', 10_000), tensor('y', 10, { isOutput: true })],
+      hops: [{ upBytesPerMs: 100, downBytesPerMs: 100, delayMs: 1 }],
+      objective: 'latency',
+      constraints: { keepOnDevice: 1 },
+    };
+    const { sentence, turningPoints } = planProblem(problem).explain;
+    expect(sentence).toContain('the device alone takes 20 ms, and no strategy has a plan over other tiers');
+    expect(turningPoints.map(({ quantity, then }) => `${quantity}: ${then}`)).toContain(
+      'rate of device-edge: device+edge',
+    );
+  });
 });

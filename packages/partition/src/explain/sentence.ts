@@ -18,7 +18,7 @@ export function sentenceFor(problem: Problem, parts: SentenceParts): string {
 
 function wholeReason(problem: Problem, { plan, runnerUp }: SentenceParts, tier: number): string {
   const alone = `the ${problem.tiers[tier]} alone takes ${times(problem, plan)}`;
-  if (runnerUp === null) return `Nothing else meets the constraints: ${alone}`;
+  if (runnerUp === null) return `Splitting gains nothing here: ${alone}, and no strategy has a plan over other tiers`;
   return `Splitting gains nothing here: ${alone}, and the next best, ${runnerUp.strategy}, ${ms(runnerUp.objectiveMs)}`;
 }
 
@@ -31,7 +31,7 @@ function splitReason(problem: Problem, { plan, runnerUp, binding }: SentencePart
   const limit = binding === null ? '' : `; ${most} the ${binding.name} ${binding.kind}`;
   const than =
     runnerUp === null
-      ? ', the only way to meet the constraints'
+      ? ', and no strategy has a plan over other tiers'
       : `, ${ratio(runnerUp.objectiveMs / objectiveMs(plan, problem.objective))} than ${runnerUp.strategy} (${ms(runnerUp.objectiveMs)})`;
   return `Splitting pays: ${list(shares)} take ${times(problem, plan)}${than}${limit}`;
 }
@@ -42,7 +42,11 @@ function turning({ turningPoints }: SentenceParts): string {
   );
   if (nearest === undefined) return '.';
   const { quantity, now, at, unit, then } = nearest;
-  return `; at a ${quantity} of ${figure(at)} ${unit} (now ${figure(now)}) it would be ${then.replaceAll('+', ' and ')}.`;
+  const point =
+    unit === '×'
+      ? `${figure(at)} times the ${quantity}`
+      : `a ${quantity} of ${figure(at)} ${unit} (now ${figure(now)})`;
+  return `; at ${point} it would be ${then.replaceAll('+', ' and ')}.`;
 }
 
 function times(problem: Problem, plan: Plan): string {

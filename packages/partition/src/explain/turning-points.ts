@@ -80,7 +80,7 @@ function quantitiesOf(problem: Problem): Quantity[] {
     scaled: (factor: number) => ({ ...problem, hops: problem.hops.with(index, scaledRate(hop, factor)) }),
   }));
   const tiers = problem.tiers.map((name, tier) => ({
-    name: `slowdown of ${name}`,
+    name: `compute time of ${name}`,
     now: 1,
     unit: '×',
     scaled: (factor: number) => ({ ...problem, layers: problem.layers.map((layer) => slower(layer, tier, factor)) }),
