@@ -1,5 +1,6 @@
 import { onnxError } from '../errors.ts';
 import type { Bytes, OnnxModel, OnnxNode, OnnxTensor } from '../proto/model.ts';
+import { constantsOf } from '../proto/read-model.ts';
 import { type OpenGraph, readsOf, writesOf } from './open-graph.ts';
 
 /**
@@ -10,6 +11,8 @@ import { type OpenGraph, readsOf, writesOf } from './open-graph.ts';
  *   constants; `ONNX_EXTERNAL_MISSING` for initializers without their data
  */
 export function openModel(model: OnnxModel): OpenGraph {
+  // Those inside nodes as well.
+  for (const tensor of constantsOf(model.graph)) withData(tensor);
   const constants = new Map<string, OnnxTensor>();
   for (const tensor of model.graph.initializers) {
     if (constants.has(tensor.name)) throw invalid(`initializer '${tensor.name}' is there twice`);
@@ -31,17 +34,14 @@ export function openModel(model: OnnxModel): OpenGraph {
 /** Nodes of equal names, which runtimes refuse, told apart by a number; nameless ones stay so. */
 function distinguishNodes(nodes: readonly OnnxNode[]): readonly OnnxNode[] {
   const taken = new Set(nodes.map((node) => node.name));
-  const seen = new Set<string>();
+  const counts = new Map<string, number>();
   return nodes.map((node) => {
-    if (node.name === '' || !seen.has(node.name)) {
-      seen.add(node.name);
-      return node;
-    }
-    let count = 2;
-    while (taken.has(`${node.name}_${count}`)) count++;
+    let count = (counts.get(node.name) ?? 0) + 1;
+    while (count > 1 && taken.has(`${node.name}_${count}`)) count++;
+    counts.set(node.name, count);
+    if (node.name === '' || count === 1) return node;
     const name = `${node.name}_${count}`;
     taken.add(name);
-    seen.add(name);
     return { ...node, name };
   });
 }
@@ -176,7 +176,11 @@ export function topologicalOrder(waitsFor: readonly ReadonlySet<number>[]): read
   const remaining = waitsFor.map((sources) => sources.size);
   const followers = new Map<number, number[]>();
   waitsFor.forEach((sources, index) => {
-    for (const source of sources) followers.set(source, [...(followers.get(source) ?? []), index]);
+    for (const source of sources) {
+      const list = followers.get(source);
+      if (list === undefined) followers.set(source, [index]);
+      else list.push(index);
+    }
   });
   const ready = remaining.flatMap((count, index) => (count === 0 ? [index] : []));
   const order: number[] = [];

@@ -27,7 +27,7 @@ export function readGraph(bytes: Bytes, context: GraphContext): OnnxGraph {
     2: onString((value) => {
       name = value;
     }),
-    5: onBytes((value) => initializers.push(readTensor(value, context.files))),
+    5: onBytes((value) => initializers.push((context.depth === 0 ? readTensor : readInner)(value, context.files))),
     11: onBytes((value) => inputs.push(readValue(value))),
     12: onBytes((value) => outputs.push(readValue(value))),
     13: onBytes((value) => values.push(readValue(value))),
@@ -150,7 +150,7 @@ function readAttributeFields(bytes: Bytes, context: GraphContext): AttributeFiel
       implies(3);
     }),
     5: onBytes((value) => {
-      fields.t = readTensor(value, context.files);
+      fields.t = readInner(value, context.files);
       implies(4);
     }),
     6: onBytes((value) => {
@@ -169,7 +169,7 @@ function readAttributeFields(bytes: Bytes, context: GraphContext): AttributeFiel
       fields.strings.push(value);
       implies(8);
     }),
-    10: onBytes((value) => fields.tensors.push(readTensor(value, context.files))),
+    10: onBytes((value) => fields.tensors.push(readInner(value, context.files))),
     11: onBytes((value) => fields.graphs.push(readGraph(value, context))),
     20: onNumber((value) => {
       fields.type = value;
@@ -187,6 +187,12 @@ const readFloats = (reader: Parameters<ReturnType<typeof onFloat>>[0], wire: num
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at + 4 <= view.byteLength; at += 4) into.push(view.getFloat32(at, true));
 };
+
+/** A tensor inside a node: it stays with the node, so its data go inside once they are given. */
+function readInner(bytes: Bytes, files: ExternalFiles | undefined): OnnxTensor {
+  const { external, ...tensor } = readTensor(bytes, files);
+  return external === undefined || tensor.data !== null ? tensor : { ...tensor, external };
+}
 
 function readValue(bytes: Bytes): OnnxValue {
   let name = '';

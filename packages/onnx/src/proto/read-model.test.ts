@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { openModel } from '../fold/open-model.ts';
 import { buildModel, externalPaths, type OnnxAttribute, readModel, writeModel } from '../index.ts';
 import { readThirdParty, thirdPartyModels } from '../testing/third-party-models.ts';
 
@@ -93,6 +94,35 @@ describe('external data', () => {
       nodes: [{ op: 'Add', inputs: ['x', 'w'], outputs: ['y'] }],
       initializers: [{ name: 'w', type: 'float32', shape: [4], external: { path, offset: 4 } }],
     });
+
+  it('of constants inside nodes goes inside them, since a node has no other place for it', () => {
+    const inner = { name: 'c', type: 'float32', shape: [4], external: { path: 'c.bin', offset: 4 } } as const;
+    const body = { nodes: [{ op: 'Identity', inputs: ['w'], outputs: ['b'] }], inputs: [], outputs: [{ name: 'b' }] };
+    const branch = {
+      graph: { ...body, initializers: [{ ...inner, name: 'w', external: { path: 'w.bin', offset: 0 } }] },
+    };
+    const bytes = buildModel({
+      opset: 17,
+      inputs: [{ name: 'x', type: 'bool', shape: [] }],
+      outputs: [{ name: 'y' }],
+      nodes: [
+        { op: 'If', inputs: ['x'], outputs: ['t'], attributes: { then_branch: branch, else_branch: branch } },
+        { op: 'Constant', inputs: [], outputs: ['c'], attributes: { value: { tensor: inner } } },
+        { op: 'Add', inputs: ['t', 'c'], outputs: ['y'] },
+      ],
+    });
+    expect(externalPaths(bytes)).toEqual(['w.bin', 'c.bin']);
+    const external = new Map([
+      ['w.bin', new Uint8Array(16).fill(1)],
+      ['c.bin', new Uint8Array(20).fill(2)],
+    ]);
+    expect(() => openModel(readModel(bytes))).toThrow(expect.objectContaining({ code: 'ONNX_EXTERNAL_MISSING' }));
+    const whole = writeModel(readModel(bytes, { external }));
+    expect(externalPaths(whole)).toEqual([]);
+    const [branches, constant] = readModel(whole).graph.nodes;
+    expect(constant?.attributes[0]?.value).toMatchObject({ data: new Uint8Array(16).fill(2) });
+    expect(branches?.attributes[0]?.value).toMatchObject({ initializers: [{ data: new Uint8Array(16).fill(1) }] });
+  });
 
   it('is found by externalPaths() and read as views of the given files', () => {
     const file = new Uint8Array(20);

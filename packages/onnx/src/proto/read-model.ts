@@ -1,7 +1,7 @@
 import { isD3Error } from '@d3/errors';
 import { onnxError } from '../errors.ts';
 import { onBytes, onNumber, onString, readMessage } from './field-reader.ts';
-import type { Bytes, OnnxGraph, OnnxModel, OperatorSet } from './model.ts';
+import type { Bytes, OnnxAttribute, OnnxGraph, OnnxModel, OnnxTensor, OperatorSet } from './model.ts';
 import { readGraph } from './read-graph.ts';
 import type { ExternalFiles } from './read-tensor.ts';
 
@@ -34,17 +34,27 @@ export function readModel(bytes: Bytes, options: ReadOptions = {}): OnnxModel {
 }
 
 /**
- * The data files that a model's initializers lie in, each once, in the order met: relative paths, checked to stay in the
- * model's folder. Empty for a self-contained file.
+ * The data files that a model's constants lie in, those of control-flow bodies included, each once: relative paths, checked to stay
+ * in the model's folder. Empty for a self-contained file.
  *
  * @throws D3Error as {@link readModel}
  */
 export function externalPaths(bytes: Bytes): readonly string[] {
-  const paths = new Set<string>();
-  for (const tensor of readModel(bytes).graph.initializers) {
-    if (tensor.external !== undefined) paths.add(tensor.external.path);
-  }
-  return [...paths];
+  const paths = constantsOf(readModel(bytes).graph).flatMap(({ external }) => external?.path ?? []);
+  return [...new Set(paths)];
+}
+
+/** Every constant of a graph: its initializers, then those inside its nodes. */
+export function constantsOf({ initializers, nodes }: OnnxGraph): readonly OnnxTensor[] {
+  const inner = nodes.flatMap(({ attributes }) => attributes.flatMap(attributeConstants));
+  return [...initializers, ...inner];
+}
+
+function attributeConstants({ kind, value }: OnnxAttribute): readonly OnnxTensor[] {
+  if (kind === 'tensor') return [value];
+  if (kind === 'tensors') return value;
+  if (kind === 'graph') return constantsOf(value);
+  return kind === 'graphs' ? value.flatMap(constantsOf) : [];
 }
 
 interface ModelFields {
