@@ -48,6 +48,21 @@ describe('extractSegment()', () => {
   });
 
   it.each([
+    ['another blob', { id: 'f'.repeat(64) }, 'weights/ffff'],
+    ['another shape', { shape: [32, 128] }, 'float32 [64,64] there and float32 [32,128] here'],
+    ['another name', { name: 'v' }, 'which is not listed'],
+  ])(
+    'refuses a manifest that gives %s for a weight than the graph, whose hash is the model’s',
+    async (_, other, text) => {
+      const { manifest, graph } = await diamond;
+      const weights = manifest.weights.map((entry) => (entry.name === 'w' ? { ...entry, ...other } : entry));
+      expect(() => extractSegment({ manifest: { ...manifest, weights }, graph }, [1], { locate })).toThrow(
+        expect.objectContaining({ code: 'ONNX_PACK_INVALID', message: expect.stringContaining(text) }),
+      );
+    },
+  );
+
+  it.each([
     [[], 'it holds none, and a tier without layers needs no segment'],
     [[0, 0], 'one is named twice'],
     [[9], '9 is not one of 4 layers'],

@@ -75,7 +75,7 @@ export function segmentModel(
   const read = new Set(nodes.flatMap(readsOf));
   const initializers = whole.graph.initializers
     .filter((tensor) => read.has(tensor.name))
-    .map((tensor) => (tensor.external === undefined ? tensor : weightOf(knownWeight(weights, tensor.name))));
+    .map((tensor) => (tensor.external === undefined ? tensor : weightOf(knownWeight(weights, tensor))));
   const name = `${whole.graph.name}.segment`;
   const graph = {
     name,
@@ -95,10 +95,18 @@ function nodeOf(whole: OnnxModel, at: number): OnnxNode {
   throw onnxError('ONNX_PACK_INVALID', { reason, place: 'layers' });
 }
 
-function knownWeight(weights: ReadonlyMap<string, ManifestWeight>, name: string): ManifestWeight {
-  const weight = weights.get(name);
-  if (weight !== undefined) return weight;
-  throw onnxError('ONNX_PACK_INVALID', { reason: `the graph reads '${name}', which is not listed`, place: 'weights' });
+/** The manifest's entry of an initializer: the graph, which the model's hash is of, has the last word on which blob that is. */
+function knownWeight(weights: ReadonlyMap<string, ManifestWeight>, tensor: OnnxTensor): ManifestWeight {
+  const weight = weights.get(tensor.name);
+  const invalid = (reason: string) =>
+    onnxError('ONNX_PACK_INVALID', { reason: `the graph reads '${tensor.name}', ${reason}`, place: 'weights' });
+  if (weight === undefined) throw invalid('which is not listed');
+  const path = tensor.external?.path ?? '';
+  if (path !== `weights/${weight.id}`) throw invalid(`which lies in ${path} there and in weights/${weight.id} here`);
+  if (tensor.type !== weight.type || tensor.shape.join() !== weight.shape.join()) {
+    throw invalid(`which is ${tensor.type} [${tensor.shape}] there and ${weight.type} [${weight.shape}] here`);
+  }
+  return weight;
 }
 
 function graphValue(tensor: ManifestTensor): OnnxValue {
