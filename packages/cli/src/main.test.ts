@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { d3 } from './testing/run-d3.ts';
-import { spawnD3, spawnD3Json } from './testing/spawn-d3.ts';
+import { spawnD3, spawnD3Json, startD3 } from './testing/spawn-d3.ts';
 
 describe('d3', () => {
   it('lists its commands and exit codes', async () => {
@@ -24,6 +25,17 @@ describe('d3', () => {
     const missing = await d3(['verify']);
     expect(missing).toMatchObject({ code: 2, stdout: '' });
     expect(missing.stderr).toContain("missing required argument 'models'");
+  });
+
+  it('ends quietly when nobody reads on', async () => {
+    const child = startD3(['--help']);
+    child.stdout?.destroy();
+    let stderr = '';
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    const [code] = await once(child, 'close');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
   it('measures this machine', async () => {

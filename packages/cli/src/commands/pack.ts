@@ -3,7 +3,7 @@ import type { CommandContext } from '../command-context.ts';
 import { cliError } from '../errors.ts';
 import { openModel } from '../model/open-model.ts';
 import { writePackedFolder } from '../model/packed-folder.ts';
-import { collect } from '../options/goal.ts';
+import { repeatable } from '../options/goal.ts';
 import { parseInteger } from '../options/quantities.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { formatBytes, formatFlops } from '../terminal/table.ts';
@@ -21,12 +21,7 @@ export function packCommand({ terminal }: CommandContext): Command {
     .description('Fold a model, derive its layers and shapes, and write it as a packed model')
     .argument('<model>', 'an ONNX file; a MODEL.d3.json beside it is packed too, its labels included')
     .option('-o, --out <dir>', 'folder to write; default .d3/models/NAME')
-    .option(
-      '--dim <name=size>',
-      'size of a symbolic dimension; the batch is 1 unless named; repeatable',
-      collect(parseDim),
-      [],
-    )
+    .addOption(repeatable('--dim <name=size>', 'size of a symbolic dimension; the batch is 1 unless named', parseDim))
     .option('--json', 'print what was written as JSON')
     .action(async (path: string, options: PackOptions) => {
       const progress = createProgress(terminal);

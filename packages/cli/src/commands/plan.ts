@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { EXIT } from '../exit-code.ts';
 import { openModel } from '../model/open-model.ts';
-import { addGoalOptions, collect } from '../options/goal.ts';
+import { addGoalOptions, repeatable } from '../options/goal.ts';
 import { parseLink } from '../options/link.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { printJson } from '../terminal/terminal.ts';
@@ -21,7 +21,7 @@ export function planCommand(context: CommandContext): Command {
     .description('Say which layers to run on the device, the edge and the cloud, and why')
     .argument('[model]', 'an ONNX file or a packed folder; may be left out with --costs')
     .option('--costs <file>', 'a problem, or a plan, that d3 plan --json printed; other options go over it')
-    .option('--link <hop=rate,delay>', 'a link, e.g. device-edge=20mbit,5ms; repeatable', collect(parseLink), []);
+    .addOption(repeatable('--link <hop=rate,delay>', 'a link, e.g. device-edge=20mbit,5ms', parseLink));
   return addGoalOptions(command)
     .option('--json', 'print problem, strategies and explanation as JSON')
     .addHelpText('after', HELP)

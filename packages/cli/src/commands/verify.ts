@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { cliError } from '../errors.ts';
 import { EXIT } from '../exit-code.ts';
+import { repeatable } from '../options/goal.ts';
 import { parseInteger } from '../options/quantities.ts';
 import { createProgress, type ProgressLine } from '../terminal/progress.ts';
 import { printJson } from '../terminal/terminal.ts';
@@ -43,7 +44,7 @@ export function verifyCommand(context: CommandContext): Command {
       (text) => parseInteger('--random', text, { min: 0, max: 1e6 }),
       50,
     )
-    .option('--tiles <grids>', 'tile grids, e.g. 2x1,2x2')
+    .option('--tiles <grids>', 'tile grids, e.g. 2x1,2x2; not in this version')
     .option(
       '--seed <s>',
       'seed of noise and assignments',
@@ -53,12 +54,7 @@ export function verifyCommand(context: CommandContext): Command {
     .option('--random-weights <s>', 'give a file with constant weights seeded ones', (text) =>
       parseInteger('--random-weights', text, { min: 0, max: 2 ** 31 }),
     )
-    .option(
-      '--input <file>',
-      'a picture or a .pb tensor to run on as well; repeatable',
-      (text, all: string[]) => [...all, text],
-      [],
-    )
+    .addOption(repeatable('--input <file>', 'a picture or a .pb tensor to run on as well', String))
     .option('--json', 'print the verdicts as JSON')
     .addHelpText('after', HELP)
     .action(async (paths: string[], options: VerifyCommandOptions) => {

@@ -1,5 +1,5 @@
 import type { Constraints, Objective } from '@d3/partition';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { cliError } from '../errors.ts';
 import { type LayerList, layerIndex } from './layer-reference.ts';
 import { parseInteger } from './quantities.ts';
@@ -28,25 +28,17 @@ export function addGoalOptions(command: Command): Command {
     .option('--keep-on-device <n>', 'the input and the first N layers stay on the device', (text) =>
       parseInteger('--keep-on-device', text, { min: 1 }),
     )
-    .option(
-      '--pin <layer=tier>',
-      'a layer (name, index, first, last) stays on a tier; repeatable',
-      collect(parsePin),
-      [],
-    )
-    .option(
-      '--memory <tier=size>',
-      'cap on the weights of a tier, e.g. edge=64MB; repeatable',
-      collect(parseMemory),
-      [],
-    )
-    .option('--slowdown <tier=n>', 'a tier takes N times as long; repeatable', collect(parseSlowdown), [])
-    .option('--unavailable <tier>', 'a tier holds no layer; repeatable', collect(String), []);
+    .addOption(repeatable('--pin <layer=tier>', 'a layer (name, index, first, last) stays on a tier', parsePin))
+    .addOption(repeatable('--memory <tier=size>', 'cap on the weights of a tier, e.g. edge=64MB', parseMemory))
+    .addOption(repeatable('--slowdown <tier=n>', 'a tier takes N times as long', parseSlowdown))
+    .addOption(repeatable('--unavailable <tier>', 'a tier holds no layer', String));
 }
 
-/** A commander parser that gathers repeated options. */
-export function collect<Value>(parse: (text: string) => Value): (text: string, previous: readonly Value[]) => Value[] {
-  return (text, previous) => [...previous, parse(text)];
+/** An option that may be given several times: a list of what was parsed, empty without it. */
+export function repeatable<Value>(flags: string, description: string, parse: (text: string) => Value): Option {
+  return new Option(flags, `${description}; repeatable`)
+    .argParser((text: string, previous: readonly Value[]) => [...previous, parse(text)])
+    .default([], 'none');
 }
 
 /**

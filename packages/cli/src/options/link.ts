@@ -34,7 +34,8 @@ export const LINK_PRESETS: Readonly<Record<string, LinkEstimate>> = {
 export function parseLink(text: string): LinkOption {
   const at = text.indexOf('=');
   const hop = text.slice(0, Math.max(0, at));
-  const link = LINK_PRESETS[text.slice(at + 1).toLowerCase()] ?? parseRateAndDelay(text.slice(at + 1));
+  const preset = text.slice(at + 1).toLowerCase();
+  const link = Object.hasOwn(LINK_PRESETS, preset) ? LINK_PRESETS[preset] : parseRateAndDelay(text.slice(at + 1));
   if (hop === '' || link === undefined) {
     const presets = Object.keys(LINK_PRESETS).join(', ');
     throw cliError('CLI_BAD_OPTION', { option: '--link', value: text, expected: `${EXPECTED} (presets: ${presets})` });

@@ -25,12 +25,20 @@ describe('parseLink()', () => {
     expect(parseLink('e-c=4G').link.upBytesPerMs).toBeCloseTo(731.25);
   });
 
-  it.each(['', 'device-edge', '=20mbit', 'a-b=20', 'a-b=0mbit,1ms', 'a-b=fast,5ms', 'a-b=20mbit,5ms,7', 'a-b=-1mbit'])(
-    'refuses %j',
-    (text) => {
-      expect(() => parseLink(text)).toThrow(expect.objectContaining({ code: 'CLI_BAD_OPTION' }));
-    },
-  );
+  it.each([
+    '',
+    'device-edge',
+    '=20mbit',
+    'a-b=20',
+    'a-b=0mbit,1ms',
+    'a-b=fast,5ms',
+    'a-b=20mbit,5ms,7',
+    'a-b=-1mbit',
+    'a-b=constructor',
+    'a-b=20mbit,5constructor',
+  ])('refuses %j', (text) => {
+    expect(() => parseLink(text)).toThrow(expect.objectContaining({ code: 'CLI_BAD_OPTION' }));
+  });
 });
 
 describe('placeLinks()', () => {
@@ -56,10 +64,13 @@ describe('parseSlowdown() and parseMemory()', () => {
     expect(parseMemory('edge=none')).toEqual({ tier: 'edge', value: null });
   });
 
-  it.each(['device', 'device=', '=8', 'device=0.5', 'device=fast', 'device=1e3', 'device=-2'])('refuse %j', (text) => {
-    expect(() => parseSlowdown(text)).toThrow(expect.objectContaining({ code: 'CLI_BAD_OPTION' }));
-    expect(() => parseMemory(text)).toThrow(expect.objectContaining({ code: 'CLI_BAD_OPTION' }));
-  });
+  it.each(['device', 'device=', '=8', 'device=0.5', 'device=fast', 'device=1e3', 'device=-2', 'device=9valueOf'])(
+    'refuse %j',
+    (text) => {
+      expect(() => parseSlowdown(text)).toThrow(expect.objectContaining({ code: 'CLI_BAD_OPTION' }));
+      expect(() => parseMemory(text)).toThrow(expect.objectContaining({ code: 'CLI_BAD_OPTION' }));
+    },
+  );
 });
 
 describe('parseInteger()', () => {

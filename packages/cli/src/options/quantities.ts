@@ -45,7 +45,8 @@ export function parseInteger(option: string, text: string, limits: { min: number
 
 function quantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const match = /^(\d{1,12}(?:\.\d{1,9})?)\s*([a-z]+)$/i.exec(text.trim());
-  const unit = units[(match?.[2] ?? '').toLowerCase()];
+  const name = (match?.[2] ?? '').toLowerCase();
+  const unit = Object.hasOwn(units, name) ? units[name] : undefined;
   if (match === null || unit === undefined) return undefined;
   return Number(match[1]) * unit;
 }
