@@ -91,7 +91,7 @@ describe('the HTTP side of a tier', () => {
       const inputs = randomInputs(manifest, 1);
       const { headers, body } = encodeInferRequest({ inputs });
       const refused = await infer('other', body, headers as Record<string, string>);
-      expect(refused.json().error).toMatchObject({ code: 'SERVER_MODEL_CORRUPT', status: 500 });
+      expect(refused.json().d3).toMatchObject({ code: 'SERVER_MODEL_CORRUPT', status: 500 });
       for (const folder of ['other', 'broken']) await rm(join(models, folder), { recursive: true });
       expect(await names()).toEqual(['sketch-resnet']);
     });
@@ -146,18 +146,19 @@ describe('the HTTP side of a tier', () => {
       const { headers, body } = encodeInferRequest({ inputs: { [name]: { type: 'float32', shape, bytes } } });
       const answer = await infer(model, body, headers as Record<string, string>);
       expect(answer.statusCode).toBe(status);
-      expect(answer.json().error).toMatchObject({ code });
+      expect(() => parseInferResponse({}, new Uint8Array(answer.rawPayload), limits)).toThrow(answer.json().d3.message);
+      expect(answer.json()).toMatchObject({ error: answer.json().d3.message, d3: { name: 'D3Error', code, status } });
     });
 
     it('answers what is no request, and one that is too long, with a typed error', async () => {
       const json = { 'content-type': 'application/json' };
-      expect((await infer('sketch-resnet', '{"inputs"', json)).json().error.code).toBe('PROTOCOL_INFER_MALFORMED');
-      expect((await infer('sketch-resnet', 'x', { 'content-type': 'text/plain' })).json().error.code).toBe(
+      expect((await infer('sketch-resnet', '{"inputs"', json)).json().d3.code).toBe('PROTOCOL_INFER_MALFORMED');
+      expect((await infer('sketch-resnet', 'x', { 'content-type': 'text/plain' })).json().d3.code).toBe(
         'SERVER_REQUEST_INVALID',
       );
       const long = await infer('sketch-resnet', new Uint8Array((1 << 20) + 1), json);
       expect(long.statusCode).toBe(413);
-      expect(long.json().error.code).toBe('SERVER_REQUEST_INVALID');
+      expect(long.json().d3.code).toBe('SERVER_REQUEST_INVALID');
     });
   });
 
