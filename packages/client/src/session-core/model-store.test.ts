@@ -82,6 +82,16 @@ describe('ModelStore', () => {
     await expect(store.readWeights([a])).rejects.toThrow('it is longer than 3 bytes');
   });
 
+  it('read() says what the server says of its refusal', async () => {
+    const refused = { name: 'D3Error', code: 'SERVER_TOKEN_REFUSED', message: 'The edge refused the token' };
+    const host = { fetch: async () => new Response(JSON.stringify({ error: refused }), { status: 401 }) };
+    const store = new ModelStore(host as unknown as Host, { model: 'toy', folder });
+    await expect(store.read({ name: 'manifest.json', maxBytes: 10 })).rejects.toMatchObject({
+      code: 'CLIENT_MODEL_UNREADABLE',
+      message: expect.stringContaining('the server answered 401: The edge refused the token'),
+    });
+  });
+
   it('read() tells a missing file from an unreadable one', async () => {
     const { store } = hostOf({});
     expect(await store.read({ name: 'model.d3.json', maxBytes: 10 })).toBeUndefined();

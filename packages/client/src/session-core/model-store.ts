@@ -187,9 +187,8 @@ async function refusalOf(response: Response): Promise<string> {
   const status = `the server answered ${response.status}`;
   try {
     const text = new TextDecoder().decode(await readBody(response, MAX_REFUSAL_BYTES));
-    const { message, error } = JSON.parse(text) as { message?: unknown; error?: unknown };
-    const said = message ?? error;
-    return typeof said === 'string' ? `${status}: ${said}` : status;
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
+    return typeof error?.message === 'string' ? `${status}: ${error.message}` : status;
   } catch {
     return status;
   }
