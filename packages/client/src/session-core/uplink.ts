@@ -47,13 +47,17 @@ export class Uplink {
    */
   static async open(host: Host, options: UplinkOptions): Promise<Uplink> {
     let uplink: Uplink | undefined;
+    // Heard between hello and the end of the measurement.
+    const early: LinkNotice[] = [];
     const client = await openClient(host, options, (notice) => {
-      if (uplink !== undefined) uplink.#notice(notice);
+      if (uplink === undefined) early.push(notice);
+      else uplink.#notice(notice);
     });
     try {
       const reply = options.signal === undefined ? {} : { signal: options.signal };
       const welcome = await client.ask('hello', options.hello, reply);
       uplink = new Uplink(client, welcome, await measureLink(client, options));
+      for (const notice of early) uplink.#notice(notice);
       return uplink;
     } catch (error) {
       client.close();
