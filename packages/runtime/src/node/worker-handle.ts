@@ -44,6 +44,9 @@ export class WorkerHandle {
       failure = error instanceof Error ? error.message : String(error);
     });
     this.#worker.on('message', (reply: WorkerReply) => this.#settle(reply));
+    this.#worker.on('messageerror', (error: Error) => {
+      this.#settle({ ok: false, reason: `its answer cannot be read (${error.message})` });
+    });
     this.ended = new Promise((resolve) => {
       this.#worker.on('exit', (code) => {
         const reason = failure ?? `its worker thread ended with code ${code}`;
@@ -56,7 +59,7 @@ export class WorkerHandle {
   /**
    * Asks the worker; `transfer` leaves this thread.
    *
-   * @throws WorkerFailure
+   * @throws WorkerFailure, also for what cannot be sent: then the worker takes the next question
    */
   async ask<K extends keyof WorkerMap>(
     kind: K,
@@ -66,9 +69,10 @@ export class WorkerHandle {
     if (this.#endReason !== undefined) throw new WorkerFailure(this.#endReason, true);
     if (this.#pending !== undefined) throw new TypeError(`Worker asked to '${kind}' before its last answer`);
     const reply = await new Promise<WorkerReply>((resolve, reject) => {
+      // First: where it throws, e.g. without memory for a copy of what is sent, there is no answer to wait for.
+      this.#send({ kind, body }, transfer);
       this.#pending = { resolve, reject };
       this.#worker.ref();
-      this.#worker.postMessage({ kind, body }, [...transfer]);
     });
     if (!reply.ok) throw new WorkerFailure(reply.reason.trim().replace(/\.+$/, ''), false);
     return reply.value as WorkerMap[K][1];
@@ -77,6 +81,14 @@ export class WorkerHandle {
   /** Ends the thread, after the native call that it may be in. */
   async terminate(): Promise<void> {
     await this.#worker.terminate();
+  }
+
+  #send(request: unknown, transfer: readonly ArrayBuffer[]): void {
+    try {
+      this.#worker.postMessage(request, [...transfer]);
+    } catch (error) {
+      throw new WorkerFailure(`the question cannot be sent (${error instanceof Error ? error.message : error})`, false);
+    }
   }
 
   #settle(reply: WorkerReply): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Probe, probeInput, probeSegment } from '../probe-segment.ts';
 import { NodeSession } from './node-session.ts';
+import { WorkerHandle } from './worker-handle.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const relu: Probe = {
@@ -23,6 +24,16 @@ const crash = (pool: WorkerPool) =>
       await worker.ask('start', {});
     },
   });
+
+describe('WorkerHandle', () => {
+  it('answers the next question after one that could not be sent', async () => {
+    const worker = new WorkerHandle();
+    const unsendable = { model: () => undefined } as never;
+    await expect(worker.ask('shapes', unsendable)).rejects.toMatchObject({ name: 'WorkerFailure', gone: false });
+    expect((await worker.ask('start', {})).version).toMatch(/^\d/);
+    await worker.terminate();
+  });
+});
 
 describe('WorkerPool', () => {
   it('replaces a worker that ended; only its job is rejected, and sessions go on', async () => {

@@ -103,11 +103,13 @@ export class Compute implements ComputeApi {
           executionProviders: ['wasm'],
           graphOptimizationLevel: 'disabled',
         });
-        const values = session.outputMetadata.flatMap((value) =>
-          value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape }] : [],
-        );
-        await session.release();
-        return values;
+        try {
+          return session.outputMetadata.flatMap((value) =>
+            value.isTensor ? [{ name: value.name, type: value.type, shape: value.shape }] : [],
+          );
+        } finally {
+          await session.release();
+        }
       }),
     );
   }
