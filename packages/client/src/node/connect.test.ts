@@ -314,6 +314,15 @@ describe('infer() refuses', () => {
     expect((await session.infer(tensors(1))).outputs).toHaveProperty('logits');
   });
 
+  it.each([
+    { kind: 'picture', picture: { width: 2, height: 2 } },
+    { kind: 'picture' },
+    { kind: 'strokes', strokes: [[0, 0]] },
+  ])('%o, which is neither picture nor drawing', async (input) => {
+    const session = await open();
+    await expect(session.infer(input as unknown as InferInput)).rejects.toMatchObject({ code: 'CLIENT_INPUT_KIND' });
+  });
+
   it('a deadline that is none, and a goal that is none, and keeps its plan', async () => {
     const session = await open({ constraints: { keepOnDevice: 2 } });
     for (const deadlineMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31]) {

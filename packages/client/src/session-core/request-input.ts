@@ -31,10 +31,15 @@ export async function readInput(
       return tensorsInput(model.manifest, input.tensors);
     case 'strokes': {
       const entry = drawnInput(model, input.kind);
+      if (!Array.isArray(input.strokes?.strokes))
+        throw unreadable(model.manifest, 'strokes', '{strokes: [[[x, y], …], …]}');
       return drawnAs(entry, drawInput(input.strokes, entry));
     }
     case 'picture': {
       const entry = drawnInput(model, input.kind);
+      if (!ArrayBuffer.isView(input.picture?.rgba)) {
+        throw unreadable(model.manifest, 'picture', '{width, height, rgba}, as pictureOf() makes it');
+      }
       return drawnAs(entry, await host.drawPicture(input.picture, entry));
     }
     default:
@@ -58,6 +63,10 @@ function drawnAs(entry: DrawnInput, { pixels, tensor }: Drawn): RequestInput {
     pixels: (name) => (name === entry.name ? pixels : undefined),
     tensor: (name) => (name === entry.name ? tensor : undefined),
   };
+}
+
+function unreadable({ name }: Manifest, kind: 'picture' | 'strokes', form: string): Error {
+  return clientError('CLIENT_INPUT_KIND', { model: name, kind, reason: `this is none; give ${form}` });
 }
 
 /** The one input that a picture or a drawing stands for. */
