@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildModel } from '@d3/onnx';
 import { describe, expect, it } from 'vitest';
@@ -15,6 +15,9 @@ describe('d3 pack', () => {
     expect(code).toBe(0);
     expect(json).toMatchObject({ folder: '.d3/models/sketch-resnet', sidecar: true });
     const folder = join(cwd, json.folder);
+    // As readable as any folder that the user makes: a server may run as somebody else.
+    mkdirSync(join(cwd, 'other'));
+    expect(statSync(folder).mode).toBe(statSync(join(cwd, 'other')).mode);
     const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
     expect(manifest.layers).toHaveLength(json.layers);
     for (const { id } of manifest.weights) expect(existsSync(join(folder, 'weights', id))).toBe(true);

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { encodeManifest, type PackedModel, parseManifest } from '@d3/onnx';
 import type { Sidecar } from '@d3/runtime';
@@ -21,15 +21,15 @@ export async function writePackedFolder(
 ): Promise<void> {
   const target = resolve(folder);
   await checkReplaceable(target, folder);
-  let scratch: string | undefined;
+  const scratch = join(dirname(target), `.${basename(target)}-${randomUUID()}`);
   try {
-    await mkdir(dirname(target), { recursive: true });
-    scratch = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
+    // Not a private temporary folder: the server that is to read it may be another user's.
+    await mkdir(scratch, { recursive: true });
     await writeFiles(scratch, packed, sidecar);
     await rm(target, { recursive: true, force: true });
     await rename(scratch, target);
   } catch (cause) {
-    if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
+    await rm(scratch, { recursive: true, force: true });
     throw cliError('CLI_FILE_UNWRITABLE', { path: folder, reason: reasonOf(cause) }, { cause });
   }
 }
