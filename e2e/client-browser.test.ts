@@ -255,6 +255,8 @@ describe.skipIf(absent)('connect() in a browser', () => {
       'CLIENT_INPUT_MISSING',
       'CLIENT_INPUT_MISMATCH',
       'CLIENT_PICTURE_UNREADABLE',
+      'CLIENT_PICTURE_UNREADABLE',
+      'CLIENT_PICTURE_UNREADABLE',
     ]);
     expect(await page.call('closeUnderRequest')).toEqual({ pending: 'CLIENT_CLOSED', later: 'CLIENT_CLOSED' });
   });

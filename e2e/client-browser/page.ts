@@ -122,6 +122,8 @@ export async function refuseInputs(): Promise<string[]> {
     await codeOf(session.infer({ kind: 'tensors', tensors: {} })),
     await codeOf(session.infer({ kind: 'tensors', tensors: { [name]: x } })),
     await codeOf(pictureOf(new Blob(['no picture']))),
+    await codeOf(pictureOf({ width: 2, height: 2 } as unknown as ImageBitmap)),
+    await codeOf(pictureOf(undefined as unknown as Blob)),
   ];
 }
 

@@ -31,12 +31,18 @@ async function decode(blob: Blob): Promise<ImageBitmap> {
 }
 
 function pixelsOf(source: ImageBitmap | HTMLCanvasElement | OffscreenCanvas): Picture {
-  const { width, height } = source;
-  if (width * height === 0 || width * height > MAX_PIXELS) {
+  const { width, height }: Partial<ImageBitmap> = source ?? {};
+  if (width === undefined || height === undefined || !(width * height > 0 && width * height <= MAX_PIXELS)) {
     throw clientError('CLIENT_PICTURE_UNREADABLE', { problem: `it has ${width}×${height} pixels` });
   }
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
   if (context === null) throw clientError('CLIENT_PICTURE_UNREADABLE', { problem: 'the browser gives no 2d canvas' });
-  context.drawImage(source, 0, 0);
-  return { width, height, rgba: new Uint8ClampedArray(context.getImageData(0, 0, width, height).data) };
+  try {
+    context.drawImage(source, 0, 0);
+    return { width, height, rgba: new Uint8ClampedArray(context.getImageData(0, 0, width, height).data) };
+  } catch (cause) {
+    // No picture at all, or one with pixels of another origin.
+    const problem = `the browser does not let it be read (${cause instanceof Error ? cause.message : cause})`;
+    throw clientError('CLIENT_PICTURE_UNREADABLE', { problem }, { cause });
+  }
 }
