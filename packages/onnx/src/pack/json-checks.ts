@@ -6,6 +6,8 @@ export interface Placed {
   readonly place: string;
 }
 
+/** What a model may be called: nothing that is a path, as dots alone would be. */
+export const MODEL_NAME: RegExp = /^(?!\.+$)[a-z0-9._-]+$/;
 /** Longest name of anything in a manifest. */
 const MAX_NAME_CHARACTERS = 4096;
 
@@ -56,6 +58,13 @@ export function count(of: Placed): number {
   if (!Number.isSafeInteger(of.value) || Number(of.value) < 0)
     throw misfit(of.place, 'a whole number ≥ 0 belongs here');
   return Number(of.value);
+}
+
+/** A whole number from 1 up. */
+export function positive(of: Placed): number {
+  const value = count(of);
+  if (value === 0) throw misfit(of.place, 'a whole number ≥ 1 belongs here');
+  return value;
 }
 
 /** true or false. */

@@ -17,12 +17,12 @@ import { writeModel } from '../proto/write-model.ts';
 import { type DimensionSizes, fixDimensions } from '../shapes/fix-dimensions.ts';
 import { inferShapes } from '../shapes/infer-shapes.ts';
 import { boundaryTensors, type TensorLookup, tensorsOf } from './boundary-tensors.ts';
+import { MODEL_NAME } from './json-checks.ts';
 import { nameWeights } from './name-weights.ts';
 import { sha256 } from './sha256.ts';
 
 /** The IR version that first lets initializers be without a graph input. */
 const MIN_IR_VERSION = 4;
-const NAME = /^[a-z0-9._-]+$/;
 
 /** How far {@link packModel} has come; `done` and `total` are bytes for `weights`, steps otherwise. */
 export interface PackProgress {
@@ -53,7 +53,9 @@ export interface PackOptions {
  * @throws D3Error any `ONNX_…` of this package's table; the signal's reason when aborted; RangeError for a bad name
  */
 export async function packModel(bytes: Bytes, options: PackOptions): Promise<PackedModel> {
-  if (!NAME.test(options.name)) throw new RangeError(`Model name '${options.name}' must match ${NAME}`);
+  if (!MODEL_NAME.test(options.name)) {
+    throw new RangeError(`Model name '${options.name}' must match ${MODEL_NAME}`);
+  }
   const report = options.onProgress ?? (() => undefined);
   report({ stage: 'read', done: 0, total: 1 });
   const sourceSha256 = await sha256(bytes);

@@ -39,6 +39,7 @@ describe('parseManifest()', () => {
   it.each<[string, string, (draft: Draft) => void]>([
     ['another format', 'format', (draft) => Object.assign(draft, { format: 2 })],
     ['a name that is a path', 'name', (draft) => Object.assign(draft, { name: '../up' })],
+    ['a name of dots alone', 'name', (draft) => Object.assign(draft, { name: '..' })],
     ['a hash that is none', 'hash', (draft) => Object.assign(draft, { hash: 'abc' })],
     ['an unknown level', 'level', (draft) => Object.assign(draft, { level: 'all' })],
     ['layers that are no list', 'layers', (draft) => Object.assign(draft, { layers: {} })],
@@ -57,6 +58,11 @@ describe('parseManifest()', () => {
     ['a weight that is not listed', 'layers[0].weightNames', (draft) => Object.assign(draft, { weights: [] })],
     ['sums that are wrong', 'totalFlops', (draft) => Object.assign(draft, { totalFlops: 1 })],
     ['nodes out of order', 'layers[0].nodes', (draft) => Object.assign(draft.layers[0] ?? {}, { nodes: [1, 0] })],
+    [
+      'a stride of 0',
+      'layers[0].spatial.stride[1]',
+      (draft) => Object.assign(draft.layers[0]?.spatial ?? {}, { stride: [1, 0] }),
+    ],
     [
       'geometry with an axis too few',
       'layers[0].spatial',

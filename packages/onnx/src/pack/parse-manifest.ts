@@ -4,14 +4,25 @@ import type { Manifest, ManifestLayer, ManifestTensor, ManifestWeight, SpatialGe
 import { isOnnxElementType, rawByteLength } from '../proto/element-codes.ts';
 import type { Bytes } from '../proto/model.ts';
 import { checkReferences } from './check-references.ts';
-import { count, field, flag, listOf, matching, misfit, oneOf, type Placed, text } from './json-checks.ts';
+import {
+  count,
+  field,
+  flag,
+  listOf,
+  MODEL_NAME,
+  matching,
+  misfit,
+  oneOf,
+  type Placed,
+  positive,
+  text,
+} from './json-checks.ts';
 
 /** The largest manifest.json that is looked at; real ones are below 1 MB. */
 export const MAX_MANIFEST_BYTES: number = 64 * 2 ** 20;
 const MAX_ITEMS = 200_000;
 const MAX_RANK = 64;
 const HASH = /^[0-9a-f]{64}$/;
-const NAME = /^[a-z0-9._-]+$/;
 
 /**
  * Parses a manifest from outside: every field is checked, every reference resolved, sizes against shapes, order against the
@@ -25,7 +36,7 @@ export function parseManifest(source: Bytes | unknown): Manifest {
   if (field(root, 'format').value !== 1) throw misfit('format', 'this version reads format 1');
   const manifest: Manifest = {
     format: 1,
-    name: matching(field(root, 'name'), NAME),
+    name: matching(field(root, 'name'), MODEL_NAME),
     hash: matching(field(root, 'hash'), HASH),
     sourceSha256: matching(field(root, 'sourceSha256'), HASH),
     level: oneOf(field(root, 'level'), ['basic', 'extended']),
@@ -75,7 +86,7 @@ function parseWeightRef(item: Placed): WeightRef {
 
 function parseSpatial(item: Placed): SpatialGeometry {
   const pair = (key: string): readonly [number, number] => {
-    const [first, second, ...rest] = listOf(field(item, key), 2, count);
+    const [first, second, ...rest] = listOf(field(item, key), 2, positive);
     if (first === undefined || second === undefined || rest.length > 0)
       throw misfit(item.place, `${key} needs two numbers`);
     return [first, second];
@@ -90,7 +101,7 @@ function parseSpatial(item: Placed): SpatialGeometry {
     stride: pair('stride'),
     pads: [top, left, bottom, right],
     dilation: pair('dilation'),
-    groups: count(field(item, 'groups')),
+    groups: positive(field(item, 'groups')),
   };
 }
 
