@@ -22,6 +22,7 @@ await viteBuild({ configFile: join(ROOT, 'vite.config.ts'), logLevel: 'warn' });
 
 const servers = [];
 const config = {};
+let stopping = false;
 const dashboard = await preview({
   configFile: join(ROOT, 'vite.config.ts'),
   preview: { port: DASHBOARD_PORT, host: '127.0.0.1' },
@@ -30,8 +31,13 @@ const dashboard = await preview({
 const origin = dashboard.resolvedUrls.local[0].replace(/\/$/, '');
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stop());
 
-config.plain = await startFabric('plain', { device: 1, edge: 1, cloud: 1 });
-config.slowed = await startFabric('slowed', SLOWED);
+try {
+  config.plain = await startFabric('plain', { device: 1, edge: 1, cloud: 1 });
+  config.slowed = await startFabric('slowed', SLOWED);
+} catch (error) {
+  if (!stopping) console.error(error.message);
+  await stop(1);
+}
 
 console.log(`\n  D3 is running. Open ${origin}/ and draw something.\n`);
 console.log(`  edge   ${config.plain.edge}`);
@@ -80,6 +86,7 @@ function demoConfig(current) {
     name: 'd3-demo-config',
     configurePreviewServer(server) {
       server.middlewares.use('/d3-demo.json', (_, response) => {
+        response.statusCode = current.slowed === undefined ? 503 : 200;
         response.setHeader('content-type', 'application/json');
         response.setHeader('cache-control', 'no-store');
         response.end(JSON.stringify(current));
@@ -88,18 +95,18 @@ function demoConfig(current) {
   };
 }
 
-let stopping = false;
-async function stop() {
-  if (stopping) return;
+/** Never returns: every server has ended, and then this process does. */
+async function stop(code = 0) {
+  if (stopping) return await new Promise(() => {});
   stopping = true;
   console.log('\nStopping …');
   // Edges before the clouds they lean on.
   for (const server of servers.reverse()) {
-    if (server.exitCode !== null) continue;
+    if (server.exitCode !== null || server.signalCode !== null) continue;
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGTERM');
     await ended;
   }
   await dashboard.close();
-  process.exit(0);
+  process.exit(code);
 }
