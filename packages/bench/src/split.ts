@@ -14,9 +14,12 @@ import { measureSplit, type SplitRow } from './split/measure-split.ts';
 import { packSubjects } from './split/subjects.ts';
 
 const frames = measureFrames();
-/** Frames of a megabyte or more: in smaller ones the fixed cost of a frame is most of it. */
-const worstFrame = (codec: TensorCodec) =>
-  Math.max(...frames.filter((row) => row.codec === codec && row.bytes >= 1e6).map((row) => row.msPerMb));
+const MIB = 1 << 20;
+const frameOf = (codec: TensorCodec, bytes: number) => {
+  const row = frames.find((candidate) => candidate.codec === codec && candidate.bytes === bytes);
+  if (row === undefined) throw new Error(`Frames of ${bytes} bytes were not measured`);
+  return row;
+};
 const rows: SplitRow[] = [];
 const skipped: { readonly kind: 'skipped'; readonly model: string; readonly reason: string }[] = [];
 for (const subject of await packSubjects()) {
@@ -29,8 +32,12 @@ await writeReport('split', {
     splitOverWhole: Math.max(...rows.map((row) => row.splitOverWhole)),
     splitOverWholeWithHandoff: Math.max(...rows.map((row) => row.splitOverWholeWithHandoff)),
     handoffMsPerSegment: Math.max(...rows.map((row) => row.handoffMs)),
-    frameMsPerMb: worstFrame('raw'),
-    zerosFrameMsPerMb: worstFrame('zeros'),
+    frameMsPerMb: frameOf('raw', MIB).msPerMb,
+    frameFloorMsPerMb: frameOf('raw', MIB).floorMsPerMb,
+    // Larger than the processor's caches: the memory's speed, twice.
+    largeFrameMsPerMb: frameOf('raw', 4 * MIB).msPerMb,
+    largeFrameFloorMsPerMb: frameOf('raw', 4 * MIB).floorMsPerMb,
+    zerosFrameMsPerMb: frameOf('zeros', MIB).msPerMb,
     secondSessionMs: Math.max(...rows.map((row) => row.secondSessionMs)),
   },
   rows: [...rows, ...frames, ...skipped].map((row) => ({ ...row })),
