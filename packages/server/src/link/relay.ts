@@ -23,6 +23,13 @@ export interface RelayOptions {
   readonly onEnd: (error?: unknown) => void;
 }
 
+/** A result on its way down. */
+interface Result {
+  readonly payloadBytes: number;
+  receivedBytes: number;
+  sentBytes: number;
+}
+
 /**
  * One request that passes through a tier without layers: each message goes on as it comes, both ways. Only the result's header
  * is opened, to add the hop above to its timings.
@@ -34,7 +41,7 @@ export class Relay {
   #sending: Promise<unknown>;
   #sentBytes = 0;
   #waiting = 0;
-  #result: { readonly payloadBytes: number; received: number } | undefined;
+  #result: Result | undefined;
   #unregister: (() => void) | undefined;
   #ended = false;
 
@@ -97,23 +104,22 @@ export class Relay {
   async #returnDown(message: Uint8Array<ArrayBuffer>, prefix: MessagePrefix): Promise<void> {
     if (prefix.part === 'header') {
       const header = parseHeader(message);
-      this.#result = { payloadBytes: frameBytes(header), received: 0 };
-      const sent = this.#options.sendDown(
-        encodeHeader({ ...header, hops: [this.#hopOf(header), ...(header.hops ?? [])] }),
-      );
-      this.#endIfWhole();
-      return await sent;
+      this.#result = { payloadBytes: frameBytes(header), receivedBytes: 0, sentBytes: 0 };
+      const hops = [this.#hopOf(header), ...(header.hops ?? [])];
+      return await this.#sendDown(encodeHeader({ ...header, hops }), this.#result, 0);
     }
     if (this.#result === undefined) throw new TypeError('A payload came before its header');
-    this.#result.received += message.byteLength - PREFIX_BYTES;
-    const sent = this.#options.sendDown(message);
-    this.#endIfWhole();
-    await sent;
+    await this.#sendDown(message, this.#result, message.byteLength - PREFIX_BYTES);
   }
 
-  #endIfWhole(): void {
-    const result = this.#result;
-    if (result !== undefined && result.received >= result.payloadBytes) this.end();
+  /** Ends the relay once all went out, not when all came: what cannot be sent must still be told. */
+  async #sendDown(message: Uint8Array<ArrayBuffer>, result: Result, payloadBytes: number): Promise<void> {
+    result.receivedBytes += payloadBytes;
+    // Nothing that befalls the link above concerns it any more.
+    if (result.receivedBytes >= result.payloadBytes) this.#unregister?.();
+    await this.#options.sendDown(message);
+    result.sentBytes += payloadBytes;
+    if (result.sentBytes >= result.payloadBytes) this.end();
   }
 
   #hopOf(result: FrameHeader): { hop: string; bytesUp: number; bytesDown: number; ms: number } {
