@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Progress } from '@d3/client';
 import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
@@ -10,6 +7,7 @@ import { inferText } from '../infer/infer-text.ts';
 import type { TierOptions } from '../infer/open-session.ts';
 import { openModel } from '../model/open-model.ts';
 import { readInput } from '../model/read-input.ts';
+import { makeScratchFolder } from '../model/scratch-folder.ts';
 import { addGoalOptions } from '../options/goal.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { printJson } from '../terminal/terminal.ts';
@@ -41,7 +39,7 @@ export function inferCommand({ terminal }: CommandContext): Command {
       const input = await readInput(inputPath, model);
       // Client and server are loaded by the one command that needs both.
       const { openSession } = await import('../infer/open-session.ts');
-      const scratch = await mkdtemp(join(tmpdir(), 'd3-infer-'));
+      const { path: scratch, remove } = await makeScratchFolder('d3-infer-');
       try {
         const onProgress = ({ phase, fraction }: Progress) => progress.show(phase, fraction);
         const open = await openSession(model, options, { scratch, onProgress });
@@ -55,7 +53,7 @@ export function inferCommand({ terminal }: CommandContext): Command {
         }
       } finally {
         progress.clear();
-        await rm(scratch, { recursive: true, force: true });
+        await remove();
       }
     });
 }

@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildModel } from '@d3/onnx';
 import { describe, expect, it } from 'vitest';
 import { d3, d3Json } from '../testing/run-d3.ts';
-import { hasModels, MODELS, SKETCH, SKETCH_FISH, scratchFolder, spawnD3Json } from '../testing/spawn-d3.ts';
+import { hasModels, MODELS, SKETCH, SKETCH_FISH, scratchFolder, spawnD3Json, startD3 } from '../testing/spawn-d3.ts';
 import { smallTransformer } from '../testing/transformer.ts';
 import type { ModelVerdict } from '../verify/verdict.ts';
 
@@ -60,6 +61,17 @@ describe('d3 verify', () => {
     expect((await d3(['verify', 'packed', '--random-weights', '3'], cwd)).code).toBe(2);
     expect(random.code).toBe(0);
     expect(random.json.models[0]).toMatchObject({ vacuous: false, lossless: true, randomWeights: 3 });
+  });
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const tmp = scratchFolder();
+    const child = startD3(['verify', SKETCH, '--random', '100000'], undefined, tmp);
+    const ended = once(child, 'close');
+    const left = () => readdirSync(tmp).filter((name) => name.startsWith('d3-'));
+    await expect.poll(left, { timeout: 30_000 }).toHaveLength(1);
+    child.kill('SIGINT');
+    expect(await ended).toEqual([null, 'SIGINT']);
+    expect(left()).toEqual([]);
   });
 
   it.each([

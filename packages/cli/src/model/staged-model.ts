@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { extractSegment, type PackedModel } from '@d3/onnx';
 import type { SegmentSpec } from '@d3/runtime';
 import { type AssembledWeights, assembleWeights } from '@d3/runtime/node';
+import { makeScratchFolder } from './scratch-folder.ts';
 
 /** A packed model whose weights lie in one file, so that any number of its segments map them into memory. */
 export interface StagedModel {
@@ -20,13 +19,12 @@ export interface StagedModel {
  * @throws D3Error `RUNTIME_WEIGHT_CORRUPT`
  */
 export async function stageModel(packed: PackedModel): Promise<StagedModel> {
-  const folder = await mkdtemp(join(tmpdir(), 'd3-'));
-  const dispose = () => rm(folder, { recursive: true, force: true });
+  const { path: folder, remove } = await makeScratchFolder('d3-');
   try {
     const weights = await assembleWeights(packed.manifest, (id) => blobOf(packed, id), join(folder, 'weights.bin'));
-    return staged(packed, weights, dispose);
+    return staged(packed, weights, remove);
   } catch (error) {
-    await dispose();
+    await remove();
     throw error;
   }
 }

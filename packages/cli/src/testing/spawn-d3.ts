@@ -29,9 +29,14 @@ export function scratchFolder(): string {
   return mkdtempSync(join(tmpdir(), 'd3-cli-test-'));
 }
 
-/** Starts `d3` as a user would: the committed bin, in a process of its own. */
-export function startD3(args: readonly string[], cwd: string = scratchFolder()): ChildProcess {
-  return spawn(process.execPath, [BIN, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+/**
+ * Starts `d3` as a user would: the committed bin, in a process of its own.
+ *
+ * @param tmp - its folder for temporary files, if not the system's
+ */
+export function startD3(args: readonly string[], cwd: string = scratchFolder(), tmp: string = tmpdir()): ChildProcess {
+  const env = { ...process.env, TMPDIR: tmp };
+  return spawn(process.execPath, [BIN, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Runs `d3` to its end, in a process of its own. */
