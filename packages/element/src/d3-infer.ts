@@ -112,7 +112,10 @@ export class D3Infer extends LitElement {
   readonly #connecting: Task<(string | null)[], Session> = new Task(this, {
     args: () => Object.values(this.#attributes()),
     task: (_, { signal }) => this.#connect(signal),
-    onError: (error) => this.#fail(error),
+    // Leaving the page aborts what connects; that is no failure.
+    onError: (error) => {
+      if (this.isConnected) this.#fail(error);
+    },
   });
 
   constructor() {
@@ -262,10 +265,12 @@ export class D3Infer extends LitElement {
   }
 
   async #runLive(input: InferInput): Promise<void> {
+    const session = this.#session;
     try {
       await this.infer(input);
     } catch (error) {
-      if (this.#session) this.#fail(error);
+      // A request that ended with its session says nothing about the next one.
+      if (session && session === this.#session) this.#fail(error);
     }
   }
 
