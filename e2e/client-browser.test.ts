@@ -249,6 +249,8 @@ describe.skipIf(absent)('connect() in a browser', () => {
     );
     expect(await page.call('failToOpen', { ...given, model: 'nothing' })).toBe('CLIENT_MODEL_UNKNOWN');
     expect(await page.call('failToOpen', { ...given, backends: ['cpu'] })).toBe('CLIENT_OPTION_INVALID');
+    expect(await page.call('failToOpen', { model: '' })).toBe('CLIENT_OPTION_INVALID');
+    expect(await page.call('failToOpen', { ...given, constraints: { keepOnDevice: 0 } })).toBe('CLIENT_OPTION_INVALID');
     await page.call('openSession', given);
     expect(await page.call('refuseInputs')).toEqual([
       'CLIENT_INPUT_UNKNOWN',

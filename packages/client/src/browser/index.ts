@@ -36,11 +36,13 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   }
 }
 
-/** Relative addresses are meant from the page, not from the worker's script. */
+/** Relative addresses are meant from the page, not from the worker's script. What is none is left for the worker to refuse. */
 function withAbsoluteUrls<T extends { readonly model: string; readonly edge?: string; readonly assets?: string }>(
   options: T,
 ): T {
-  const absolute = (url: string) => new URL(url, document.baseURI).href;
+  const { baseURI } = document;
+  const isAddress = (url: unknown) => typeof url === 'string' && url !== '' && URL.canParse(url, baseURI);
+  const absolute = (url: string) => (isAddress(url) ? new URL(url, baseURI).href : url);
   const { model, edge, assets } = options;
   return {
     ...options,
