@@ -33,6 +33,7 @@ export {
 } from './frame-assembler.ts';
 export type { FrameLimits } from './frame-limits.ts';
 export { encodeHeader, parseHeader } from './header-message.ts';
+export { datatypeOf, type InferDatatype } from './infer/datatype.ts';
 export type { InferHeaders, InferHttp, InferLimits } from './infer/infer-body.ts';
 export {
   encodeInferRequest,

@@ -1,5 +1,5 @@
 import type { Manifest, ManifestTensor } from '@d3/onnx';
-import { encodeInferResponse, parseInferRequest } from '@d3/protocol';
+import { datatypeOf, encodeInferResponse, parseInferRequest } from '@d3/protocol';
 import type { TensorMap } from '@d3/tensor';
 import type { FastifyInstance } from 'fastify';
 import { serverError } from '../errors.ts';
@@ -95,19 +95,8 @@ function checkInputs({ name: model, tensors }: Manifest, given: TensorMap): void
     throw refuse(surplus, `is none of its inputs ${wanted.map(({ name }) => name).join(', ')}`);
 }
 
-/** Names of the protocol for our element types. */
-const DATATYPES = {
-  float32: 'FP32',
-  float16: 'FP16',
-  int8: 'INT8',
-  uint8: 'UINT8',
-  int32: 'INT32',
-  int64: 'INT64',
-  bool: 'BOOL',
-} as const;
-
 function metadataOf({ name, hash, tensors }: Manifest): object {
-  const describe = ({ name, type, shape }: ManifestTensor) => ({ name, datatype: DATATYPES[type], shape });
+  const describe = ({ name, type, shape }: ManifestTensor) => ({ name, datatype: datatypeOf(type), shape });
   return {
     name,
     versions: [hash],
