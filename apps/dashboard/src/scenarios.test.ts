@@ -27,7 +27,12 @@ const attributesOf = (id: string) => {
 describe('SCENARIOS', () => {
   it('opens with the private one, which keeps at least one convolution on the device', () => {
     expect(SCENARIOS[0]?.id).toBe('private');
-    expect(attributesOf('private')).toEqual({ edge: config.plain.edge, objective: 'latency', 'keep-on-device': '2' });
+    expect(attributesOf('private')).toEqual({
+      edge: config.plain.edge,
+      objective: 'latency',
+      'keep-on-device': '2',
+      slowdown: '8',
+    });
   });
 
   it('pins a convolution to each tier', () => {

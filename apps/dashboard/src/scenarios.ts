@@ -22,6 +22,8 @@ export interface Scenario {
 
 /** Share of the layers that stay on the device in the private scenario, at least one convolution. */
 const PRIVATE_SHARE = 0.1;
+/** On the machine that also plays edge and cloud the browser is as fast as they are; slowed like this it is nearer a phone. */
+const PRIVATE_SLOWDOWN = 8;
 
 const privateScenario: Scenario = {
   id: 'private',
@@ -32,9 +34,11 @@ const privateScenario: Scenario = {
     edge: fabric.edge,
     objective: 'latency',
     'keep-on-device': String(privateLayers(model)),
+    slowdown: String(PRIVATE_SLOWDOWN),
   }),
   conditions: (_, model) => [
     `Constraint: the input and the first ${privateLayers(model)} of ${model.layers.length} layers stay on the device.`,
+    `Emulated: this browser is slowed ${PRIVATE_SLOWDOWN}×, towards a phone's speed; edge and cloud are not.`,
   ],
 };
 
