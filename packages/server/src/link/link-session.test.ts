@@ -1,6 +1,7 @@
 import type { Manifest } from '@d3/onnx';
 import { type Control, encodeControl, encodeFrame, encodeHeader, type LinkClient, parseControl } from '@d3/protocol';
 import { makeTensor, type TensorMap } from '@d3/tensor';
+import type {} from '@fastify/websocket';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Server } from '../serve.ts';
