@@ -1,7 +1,7 @@
 // `npm test`: sets up what is missing, builds, runs every suite, and closes with a line `N passed, N failed`.
 // Arguments go to vitest: `npm test -- --project pure`, `npm test -- packages/partition`.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { browserVersion, build, findOrInstallBrowser, installPackages, ROOT, requireNode } from './setup.mjs';
 
@@ -27,6 +27,11 @@ const vitest = spawnSync(
   { cwd: ROOT, stdio: 'inherit', env: { ...process.env, CHROMIUM_PATH: browser } },
 );
 
+if (!existsSync(report)) {
+  console.log('0 passed, 1 failed');
+  console.error('The test runner ended before it could report: see above.');
+  process.exit(vitest.status || 1);
+}
 const results = JSON.parse(readFileSync(report, 'utf8'));
 const skipped = results.numPendingTests + results.numTodoTests;
 const brokenSuites = results.testResults.filter(

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { d3 } from './testing/run-d3.ts';
 import { spawnD3, spawnD3Json, startD3 } from './testing/spawn-d3.ts';
@@ -16,6 +17,11 @@ describe('d3', () => {
     const { code, stdout } = await d3([name, '--help']);
     expect(code).toBe(0);
     expect(stdout).toContain(`Usage: d3 ${name}`);
+  });
+
+  it('prints the version of its package', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+    expect(await d3(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
   });
 
   it('ends with 2 on what it does not know', async () => {

@@ -11,6 +11,8 @@ import { zooCommand } from './commands/zoo.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
+const VERSION = '0.1.0';
+
 const EXIT_HELP = `
 Exit codes: 0 done; 1 done, and the answer is no (not lossless, no plan meets the constraints); 2 the command line cannot be
 understood; 3 it could not be done. Results go to standard output, progress and errors to standard error.`;
@@ -19,6 +21,7 @@ understood; 3 it could not be done. Results go to standard output, progress and 
 export function createProgram(terminal: Terminal, answer: (code: ExitCode) => void): Command {
   const context: CommandContext = { terminal, answer };
   const program = new Command('d3')
+    .version(VERSION, '--version', 'print the version')
     .description('Runs one neural network across a browser, an edge server and the cloud without changing its answer.')
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out(text), writeErr: (text) => terminal.err(text) })

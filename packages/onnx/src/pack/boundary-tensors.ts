@@ -18,6 +18,10 @@ export function boundaryTensors(index: GraphIndex): TensorLookup {
     const isInput = inputs.has(name);
     const isOutput = index.outputs.has(name);
     const role = isInput ? 'Input' : isOutput ? 'Output' : 'Tensor';
+    if (name === '__proto__') {
+      const remedy = 'it cannot be a key of a JavaScript object; rename it in the model';
+      throw onnxError('ONNX_TENSOR_UNSUPPORTED', { role, tensor: name, found: 'of a name that is reserved', remedy });
+    }
     if (value === undefined || value.type === null || !isElementType(value.type)) {
       const found = value?.type ? `of type ${value.type}` : 'no dense tensor';
       const remedy =

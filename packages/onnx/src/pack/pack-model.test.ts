@@ -278,6 +278,13 @@ describe('packModel()', () => {
       nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['y'] }],
     });
     await expect(packToy(double)).rejects.toThrow(/Input 'x' is of type float64: .*cast it/);
+    const reserved = buildModel({
+      opset: 17,
+      inputs: [{ name: 'x', type: 'float32', shape: [4] }],
+      outputs: [{ name: '__proto__' }],
+      nodes: [{ op: 'Relu', inputs: ['x'], outputs: ['__proto__'] }],
+    });
+    await expect(packToy(reserved)).rejects.toThrow(/'__proto__' is of a name that is reserved/);
     const found = chain([4], [{ op: 'NonZero', inputs: ['x'], outputs: ['y'] }]);
     await expect(packToy(found)).rejects.toThrow(/Output 'y' is of a shape that depends on the data/);
   });

@@ -32,6 +32,7 @@ const broken: readonly (readonly [string, Break, RegExp])[] = [
   ['T5', (json) => (json.layers[2].computeMs[1] = -3), /T5: computeMs of layer 'layer2' is -3/],
   ['T6', (json) => json.tensors[0].codedBytes.push(1), /T6: codedBytes of tensor 'input' is a list of 3/],
   ['P3', (json) => (json.constraints.keepOnDevice = 1.5), /P3: constraints.keepOnDevice is 1.5/],
+  ['P3', (json) => (json.constraints.keepOnDevice = 0), /P3: constraints.keepOnDevice is 0.*1 or more/],
   ['P4', (json) => (json.constraints.pin = { nobody: 'edge' }), /P4: constraints.pin is 'nobody'/],
   ['P4', (json) => (json.constraints.pin = { layer0: 'moon' }), /P4: the pin of layer 'layer0' is 'moon'/],
   ['P5', (json) => (json.constraints.unavailable = ['moon']), /P5: constraints.unavailable is 'moon'/],

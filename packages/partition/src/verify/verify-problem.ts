@@ -56,9 +56,10 @@ function verifyHops(problem: Problem): void {
 }
 
 function verifyConstraints(problem: Problem): void {
-  const { keepOnDevice = 0, pin = {}, memoryBytes, unavailable = [] } = problem.constraints;
-  if (!Number.isInteger(keepOnDevice) || keepOnDevice < 0) {
-    fail('P3', 'constraints.keepOnDevice', { value: String(keepOnDevice), remedy: 'a whole number, 0 or more' });
+  const { keepOnDevice, pin = {}, memoryBytes, unavailable = [] } = problem.constraints;
+  if (keepOnDevice !== undefined && !(Number.isInteger(keepOnDevice) && keepOnDevice >= 1)) {
+    const remedy = 'a whole number, 1 or more; leave it out to keep nothing';
+    fail('P3', 'constraints.keepOnDevice', { value: String(keepOnDevice), remedy });
   }
   const names = new Set(problem.layers.map((layer) => layer.name));
   const tiers = problem.tiers.join(', ');

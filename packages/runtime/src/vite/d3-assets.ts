@@ -2,6 +2,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { defaultClientConditions, type Plugin, type PreviewServer, type ViteDevServer } from 'vite';
 
 /** How {@link d3Assets} serves. */
@@ -79,5 +80,6 @@ function sendFile(response: ServerResponse, name: string, file: string): void {
   response.setHeader('Content-Type', MEDIA_TYPES[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream');
   response.setHeader('Cross-Origin-Resource-Policy', 'cross-origin');
   response.setHeader('Cache-Control', 'no-cache');
-  createReadStream(file).pipe(response);
+  // A file that cannot be read ends this answer, not the server.
+  pipeline(createReadStream(file), response, () => undefined);
 }
