@@ -1,7 +1,7 @@
 import type { Manifest, ManifestTensor } from '@d3/onnx';
 import { datatypeOf, encodeInferResponse, parseInferRequest } from '@d3/protocol';
 import type { TensorMap } from '@d3/tensor';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
 import { serverError } from '../errors.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { ModelStore } from '../model-store/model-store.ts';
@@ -44,7 +44,7 @@ export function inferenceRoutes(app: FastifyInstance, services: InferenceRouteSe
     await store.find(params.model);
     return reply.code(draining() ? 503 : 200).send({ ready: !draining() });
   });
-  app.post<ByModel>('/v2/models/:model/infer', async (request, reply) => {
+  app.post<ByModel>('/v2/models/:model/infer', { onRequest: admission(services) }, async (request, reply) => {
     if (draining()) throw serverError('SERVER_DRAINING', { tier });
     const asked = parseInferRequest(request.headers, request.body as Uint8Array, limits);
     const gone = new AbortController();
@@ -59,6 +59,20 @@ export function inferenceRoutes(app: FastifyInstance, services: InferenceRouteSe
     const { headers, body } = encodeInferResponse(response, asked);
     return reply.headers(headers).send(body);
   });
+}
+
+/** Lets `maxInFlight` requests in at once, each until its answer is out or its caller gone; more are refused before their body is read. */
+function admission({ tier, limits }: InferenceRouteServices): onRequestAsyncHookHandler {
+  let inFlight = 0;
+  return async (_request, reply) => {
+    if (inFlight >= limits.maxInFlight) {
+      throw serverError('SERVER_BUSY', { count: inFlight, where: 'the HTTP side', tier, max: limits.maxInFlight });
+    }
+    inFlight += 1;
+    reply.raw.once('close', () => {
+      inFlight -= 1;
+    });
+  };
 }
 
 async function runWhole(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Manifest } from '@d3/onnx';
 import { encodeInferRequest, parseInferResponse } from '@d3/protocol';
@@ -160,6 +161,21 @@ describe('the HTTP side of a tier', () => {
       expect(long.statusCode).toBe(413);
       expect(long.json().d3.code).toBe('SERVER_REQUEST_INVALID');
     });
+  });
+
+  it('refuses requests beyond maxInFlight before it reads them, and lets the next in when one has gone', async () => {
+    const busy = await tiers.start('cloud', { limits: { maxInFlight: 1 } });
+    const url = `${busy.url}/v2/models/sketch-resnet/infer`;
+    const headers = { 'content-type': 'application/octet-stream' };
+    const slow = request(url, { method: 'POST', headers: { ...headers, 'content-length': '1000' } });
+    const hungUp = new Promise((resolve) => slow.once('error', resolve));
+    slow.write('{');
+    const ask = () => fetch(url, { method: 'POST', headers, body: '{}' });
+    await expect.poll(async () => (await ask()).status).toBe(429);
+    expect(await (await ask()).json()).toMatchObject({ d3: { code: 'SERVER_BUSY', retryable: true } });
+    slow.destroy(new Error('the caller hung up'));
+    await hungUp;
+    await expect.poll(async () => (await ask()).status).toBe(400);
   });
 
   describe('origins', () => {
