@@ -1,4 +1,5 @@
 import type { SegmentModel } from '@d3/onnx';
+import { abortable } from './abortable.ts';
 import type { Backend, SegmentSession, SegmentSpec } from './backend.ts';
 
 /** How much a {@link SessionCache} keeps. */
@@ -78,7 +79,10 @@ export class SessionCache {
     this.#touch(entry);
     entry.users += 1;
     try {
-      return this.#lease(entry, await unlessAborted(entry.prepared, options.signal));
+      return this.#lease(
+        entry,
+        await (options.signal === undefined ? entry.prepared : abortable(entry.prepared, options.signal)),
+      );
     } catch (error) {
       this.#giveBack(entry);
       throw error;
@@ -155,13 +159,4 @@ function disposeEntry(entry: Entry): Promise<void> {
     ({ session }) => session.dispose(),
     () => undefined,
   );
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

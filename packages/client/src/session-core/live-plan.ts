@@ -1,7 +1,6 @@
 import type { LinkEstimate, TierProfile } from '@d3/profile';
-import { type Backend, SessionCache } from '@d3/runtime';
+import { abortable, type Backend, SessionCache } from '@d3/runtime';
 import { clientError } from '../errors.ts';
-import { abortable } from './abortable.ts';
 import type { Epoch } from './epoch.ts';
 import type { EventHub } from './event-hub.ts';
 import type { LoadedModel } from './load-model.ts';

@@ -1,9 +1,8 @@
 import type { Manifest } from '@d3/onnx';
 import type { LinkResult, SegmentTiming, TensorCodec } from '@d3/protocol';
-import type { SegmentRun } from '@d3/runtime';
+import { abortable, type SegmentRun } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
 import type { Placement } from '../session.ts';
-import { abortable } from './abortable.ts';
 import { type Epoch, layerNames } from './epoch.ts';
 import type { RequestInput } from './request-input.ts';
 

@@ -1,7 +1,6 @@
 import type { AssembledFrame, HopTiming, LinkResult, SegmentTiming, TensorCodec } from '@d3/protocol';
-import { normalise } from '@d3/runtime';
+import { abortable, normalise } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
-import { abortable } from '../abortable.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { NextTier } from '../upstream/next-tier.ts';
 import type { PreparedEpoch } from './prepared-epoch.ts';
