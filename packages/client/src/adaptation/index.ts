@@ -1,0 +1,7 @@
+/**
+ * When a session leaves its plan for another: the decision alone, without timers, sockets or clocks.
+ *
+ * @packageDocumentation
+ */
+export { AdaptationPolicy } from './adaptation-policy.ts';
+export type { AdaptationOptions, Beliefs, Declined, Obstacle, SwitchCost, SwitchTo, Verdict } from './verdict.ts';
