@@ -5,4 +5,5 @@
  */
 export { buildProblem, type ProblemSources } from './build-problem.ts';
 export { profileErrorTable } from './errors.ts';
+export * from './link/index.ts';
 export type { LinkEstimate, TierProfile } from './tier-profile.ts';

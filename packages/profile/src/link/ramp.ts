@@ -1,0 +1,43 @@
+/** TCP's first window (RFC 6928) and segment. */
+const INITIAL_WINDOW_BYTES = 14_600;
+const SEGMENT_BYTES = 1460;
+
+/** After this long without traffic a connection begins with the first window again (RFC 5681, section 4.1). */
+export const IDLE_MS = 1000;
+
+/** A connection, as far as its ramp goes. */
+export interface RampPath {
+  readonly bytesPerMs: number;
+  readonly roundTripMs: number;
+  /** Bytes carried since the connection was last idle: each of them has widened the window by as much. */
+  readonly warmBytes?: number;
+  /** The window never grows past it; without end by default. */
+  readonly windowBytes?: number;
+}
+
+/**
+ * Milliseconds that a transfer waits for acknowledgements because TCP's window is shut: the window starts at ten segments and
+ * doubles each round trip (RFC 5681) until a round trip no longer suffices to send it.
+ *
+ * @returns 0 for a connection that carried more than rate × round trip since it was idle
+ */
+export function rampStallMs(bytes: number, path: RampPath): number {
+  const { bytesPerMs, roundTripMs, warmBytes = 0, windowBytes = Number.POSITIVE_INFINITY } = path;
+  const roundMs = roundTripMs + SEGMENT_BYTES / bytesPerMs;
+  let window = Math.min(INITIAL_WINDOW_BYTES + warmBytes, windowBytes);
+  let sent = 0;
+  let stalledMs = 0;
+  while (sent + window < bytes && window < bytesPerMs * roundMs) {
+    const waitMs = roundMs - window / bytesPerMs;
+    sent += window;
+    if (window >= windowBytes) return stalledMs + waitMs * Math.ceil((bytes - sent) / window);
+    stalledMs += waitMs;
+    window = Math.min(2 * window, windowBytes);
+  }
+  return stalledMs;
+}
+
+/** Milliseconds from a transfer's first byte to its last at the receiver, on an otherwise idle link. */
+export function rampTransferMs(bytes: number, path: RampPath): number {
+  return rampStallMs(bytes, path) + bytes / path.bytesPerMs;
+}
