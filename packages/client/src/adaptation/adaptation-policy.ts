@@ -22,6 +22,8 @@ import type { AdaptationOptions, Beliefs, Declined, Obstacle, SwitchCost, Verdic
 const DEFAULTS: Required<AdaptationOptions> = { minGain: 0.15, confirmations: 2, dwellMs: 5000, horizonMs: 60_000 };
 /** A wait for a free worker that grows by less is no reason to plan. */
 const LEAST_WAIT_MS = 1;
+/** Plan and fit alternate so often at most. */
+const FITS = 3;
 const UNCHANGED: Verdict = { kind: 'unchanged' };
 
 /** A plan that is better now. */
@@ -68,8 +70,8 @@ export class AdaptationPolicy {
     if (forced !== undefined) return this.#switchNow(beliefs, forced);
     if (this.#madeFor !== undefined && !leftBand(this.#madeFor, problem)) return this.#stay();
     const live = evaluate(problem, current, this.#graph);
-    const found = this.#plan(problem, live);
-    if (!isPlan(found) || sameAssignment(found.tierOf, current)) {
+    const found = this.#bestPlan(beliefs, live);
+    if (found === undefined || sameAssignment(found.tierOf, current)) {
       this.#madeFor = problem;
       return this.#stay();
     }
@@ -130,7 +132,20 @@ export class AdaptationPolicy {
     return `${fetch}building the segments takes ${seconds(cost.ms)}, and ${wins}`;
   }
 
-  /** The best plan now: exact where that is quick, adjusted locally for streams and memory caps. */
+  /** The best plan, its links fitted to what it sends itself. */
+  #bestPlan({ problem, problemFor }: Beliefs, live: Plan): Plan | undefined {
+    let found = this.#plan(problem, live);
+    for (let round = 1; isPlan(found) && problemFor !== undefined; round++) {
+      const fitted = problemFor(found.tierOf);
+      const next: StrategyResult = round < FITS ? this.#plan(fitted, live) : found;
+      if (!isPlan(next) || sameAssignment(next.tierOf, found.tierOf))
+        return evaluate(fitted, found.tierOf, this.#graph);
+      found = next;
+    }
+    return isPlan(found) ? found : undefined;
+  }
+
+  /** The best plan for a problem: exact where that is quick, adjusted locally for streams and memory caps. */
   #plan(problem: Problem, live: Plan): StrategyResult {
     const capped = (problem.constraints.memoryBytes ?? []).some((cap) => cap !== null);
     if (problem.objective === 'latency' && !capped) return optimal.plan(problem, this.#graph);

@@ -26,6 +26,11 @@ export interface Beliefs {
   readonly nowMs: number;
   /** Over the policy's graph, with the costs of now. */
   readonly problem: Problem;
+  /**
+   * The same, with links fitted to what an assignment sends; TCP's ramp makes short transfers slower. Plan and fit then alternate,
+   * three times at most. Default: `problem` for every assignment.
+   */
+  readonly problemFor?: (tierOf: Assignment) => Problem;
   /** The live plan's assignment, over the tiers of `problem`. */
   readonly current: Assignment;
   /** How many requests come. 0 for an idle session. */
