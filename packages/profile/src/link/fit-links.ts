@@ -1,7 +1,7 @@
 import type { LinkEstimate } from '../tier-profile.ts';
-import type { PlanBytes } from './link-estimator.ts';
+import type { PlanBytes } from './fit-estimate.ts';
 
-/** A link as a plan finds it, e.g. {@link LinkEstimator.fitTransfer} of one; a link known by its estimate only gives that. */
+/** A link as a plan finds it: `LinkEstimator.fitTransfer` of one's own, `fitEstimate` of one that is known by its estimate. */
 export type LinkFit = (bytes: PlanBytes) => LinkEstimate;
 
 /** A plan for links, and what it sends over each hop per request. */

@@ -1,5 +1,5 @@
-/** TCP's first window (RFC 6928) and segment. */
-const INITIAL_WINDOW_BYTES = 14_600;
+/** TCP's first window: ten segments (RFC 6928). */
+export const INITIAL_WINDOW_BYTES: number = 14_600;
 const SEGMENT_BYTES = 1460;
 
 /** After this long without traffic a connection begins with the first window again (RFC 5681, section 4.1). */
@@ -40,4 +40,31 @@ export function rampStallMs(bytes: number, path: RampPath): number {
 /** Milliseconds from a transfer's first byte to its last at the receiver, on an otherwise idle link. */
 export function rampTransferMs(bytes: number, path: RampPath): number {
   return rampStallMs(bytes, path) + bytes / path.bytesPerMs;
+}
+
+/**
+ * What is known of one direction's window on one connection: how much of the ramp is behind it. A window grows by what a burst
+ * carried, but never past twice the burst, and is forgotten after {@link IDLE_MS} without traffic.
+ */
+export class Warmth {
+  #bytes = 0;
+  #activeMs = Number.NEGATIVE_INFINITY;
+
+  /** Bytes by which the window is wider than at first, for a burst that starts now. */
+  at(nowMs: number): number {
+    return nowMs - this.#activeMs > IDLE_MS ? 0 : this.#bytes;
+  }
+
+  /** Something crossed, or still does. */
+  touch(nowMs: number): void {
+    this.#bytes = this.at(nowMs);
+    this.#activeMs = Math.max(this.#activeMs, nowMs);
+  }
+
+  /** A burst that started with a window of `warmBytes` more than at first has crossed. */
+  carried(bytes: number, nowMs: number): void {
+    const window = Math.min(2 * bytes, INITIAL_WINDOW_BYTES + this.#bytes + bytes);
+    this.#bytes = Math.max(this.#bytes, window - INITIAL_WINDOW_BYTES);
+    this.#activeMs = Math.max(this.#activeMs, nowMs);
+  }
 }

@@ -21,6 +21,7 @@ const FINE_STEPS = 16;
 /** Clocks, event loops and what shares the machine blur arrivals by about as much. */
 const NOISE_MS = 0.4;
 const NOISE = 0.02;
+const BLUR_MS = 0.5;
 /** Rates that far apart and as likely are no measurement. */
 const TELLING = 1.3;
 
@@ -38,34 +39,39 @@ interface Candidate {
  */
 export function readTransfer(transfer: Transfer, path: Omit<RampPath, 'bytesPerMs'>): RateReading {
   const { bytes, ms, arrivals = [] } = transfer;
-  const even = clampRate(bytes / ms);
+  const slowest = clampRate(bytes / ms);
   const mostWaitMs = rampStallMs(bytes, { ...path, bytesPerMs: FASTEST_BYTES_PER_MS });
-  if (arrivals.length < 3 || mostWaitMs < NOISE * ms) return { best: even, low: even, high: even };
-  const evenly = [even, clampRate(slope(arrivals))].map((rate) => miss(arrivals, rate));
-  const straight = best(evenly);
-  const steps = Math.ceil(Math.log(FASTEST_BYTES_PER_MS / even) / Math.log(STEP)) + 1;
-  const ramped = Array.from({ length: steps }, (_, step) => miss(arrivals, clampRate(even * STEP ** step), path));
+  if (arrivals.length < 3 || mostWaitMs < NOISE * ms) return readEven(bytes, ms, slowest);
+  const straight = best([slowest, clampRate(slope(arrivals))].map((rate) => miss(arrivals, rate)));
+  const ramped = ramps(arrivals, slowest, path);
   const coarse = best(ramped).bytesPerMs;
   const fine = Array.from({ length: 2 * FINE_STEPS + 1 }, (_, step) => coarse * FINE_STEP ** (step - FINE_STEPS));
   const curved = best(fine.map((rate) => miss(arrivals, clampRate(rate), path)));
   const expected = miss(arrivals, straight.bytesPerMs, path);
   // Where the window was never in the way both explanations are one.
   if (Math.abs(expected.missMs - straight.missMs) < NOISE_MS / 10 && straight.missMs <= curved.missMs + noise(ms)) {
-    return { best: straight.bytesPerMs, low: straight.bytesPerMs, high: straight.bytesPerMs };
+    return readEven(bytes, ms, straight.bytesPerMs);
   }
-  if (straight.missMs <= curved.missMs) {
-    return { best: straight.bytesPerMs, low: straight.bytesPerMs, high: straight.bytesPerMs, ramp: false };
-  }
+  if (straight.missMs <= curved.missMs) return { ...readEven(bytes, ms, straight.bytesPerMs), ramp: false };
   const alike = ramped.filter(({ missMs }) => missMs <= curved.missMs + noise(ms)).map((each) => each.bytesPerMs);
-  const [low, high] = [Math.min(...alike), Math.max(...alike)];
-  if (high / low < TELLING)
-    return { best: curved.bytesPerMs, low: curved.bytesPerMs, high: curved.bytesPerMs, ramp: true };
-  return {
-    best: curved.bytesPerMs,
-    low,
-    high: high >= FASTEST_BYTES_PER_MS / STEP ? Number.POSITIVE_INFINITY : high,
-    ramp: true,
-  };
+  return { ...between(Math.min(...alike), curved.bytesPerMs, Math.max(...alike)), ramp: true };
+}
+
+/** Bytes that flowed evenly; over a short time clocks and event loops blur the rate. */
+function readEven(bytes: number, ms: number, rate: number): RateReading {
+  const shortest = ms - BLUR_MS;
+  return between(bytes / (ms + BLUR_MS), rate, shortest <= 0 ? FASTEST_BYTES_PER_MS : bytes / shortest);
+}
+
+function between(low: number, likely: number, high: number): RateReading {
+  if (high / low < TELLING) return { best: likely, low: likely, high: likely };
+  return { best: likely, low, high: high >= FASTEST_BYTES_PER_MS / STEP ? Number.POSITIVE_INFINITY : high };
+}
+
+/** How well each rate from `slowest` on explains arrivals by a ramp. */
+function ramps(arrivals: readonly Arrival[], slowest: number, path: Omit<RampPath, 'bytesPerMs'>): Candidate[] {
+  const steps = Math.ceil(Math.log(FASTEST_BYTES_PER_MS / slowest) / Math.log(STEP)) + 1;
+  return Array.from({ length: steps }, (_, step) => miss(arrivals, clampRate(slowest * STEP ** step), path));
 }
 
 /** A rate within what links have. */
