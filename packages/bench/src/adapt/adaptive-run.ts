@@ -1,4 +1,11 @@
-import { type AdaptationOptions, AdaptationPolicy, type SwitchTo } from '@d3/client/adaptation';
+import {
+  type AdaptationOptions,
+  AdaptationPolicy,
+  expectedLink,
+  type PendingTransfer,
+  type SwitchTo,
+  stalledBytesPerMs,
+} from '@d3/client/adaptation';
 import { type Assignment, isPlan, optimal, type PreparedGraph, type Problem } from '@d3/partition';
 import { type LinkDirection, type LinkEstimate, LinkEstimator } from '@d3/profile';
 import { type Connection, messageMarks, openConnection } from './fixed-runs.ts';
@@ -53,13 +60,6 @@ export function buildMs(plan: PlanCosts): number {
   return plan.deviceWeightBytes === 0 ? 0 : BUILD_MS + plan.deviceWeightBytes / BUILD_BYTES_PER_MS;
 }
 
-/** Something that is crossing the link and of which nothing was heard yet. */
-interface Pending {
-  readonly direction: LinkDirection;
-  readonly bytes: number;
-  readonly sentMs: number;
-}
-
 interface Request {
   readonly plan: PlanCosts;
   readonly startMs: number;
@@ -75,7 +75,7 @@ export class AdaptiveRun {
   readonly #estimator = new LinkEstimator();
   readonly #policy: AdaptationPolicy;
   readonly #costs = new Map<string, PlanCosts>();
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new Set<PendingTransfer>();
   readonly #switches: SimulatedSwitch[] = [];
   readonly #estimates: { atMs: number; estimate: LinkEstimate }[] = [];
   #live: PlanCosts;
@@ -264,7 +264,8 @@ export class AdaptiveRun {
   #leaveStalled(plan: PlanCosts): void {
     const request = this.#request;
     if (request?.sentMs === undefined || request.done || plan.upBytes > 0) return;
-    const cap = this.#stalledBytesPerMs('up');
+    const heardMs = this.#clock.nowMs - 2 * this.#estimator.estimate().delayMs;
+    const cap = stalledBytesPerMs([...this.#pending], 'up', heardMs);
     if (cap === undefined) return;
     const left = request.plan.upBytes / cap;
     if (left < request.plan.restMs) return;
@@ -276,22 +277,17 @@ export class AdaptiveRun {
 
   #problemFor(tierOf: Assignment): Problem {
     const plan = this.#costsOf(tierOf);
-    const fit = this.#estimator.fitTransfer({ up: plan.upBytes, down: plan.downBytes }, this.#clock.nowMs);
-    const upBytesPerMs = Math.min(fit.upBytesPerMs, this.#stalledBytesPerMs('up') ?? Number.POSITIVE_INFINITY);
-    const downBytesPerMs = Math.min(fit.downBytesPerMs, this.#stalledBytesPerMs('down') ?? Number.POSITIVE_INFINITY);
-    return withFirstHop(this.#options.problem, { ...fit, upBytesPerMs, downBytesPerMs });
-  }
-
-  /** What has been under way for so long shows that the link is no faster than this. */
-  #stalledBytesPerMs(direction: LinkDirection): number | undefined {
-    let least: number | undefined;
-    const { delayMs } = this.#estimator.estimate();
-    for (const each of this.#pending) {
-      const elapsedMs = this.#clock.nowMs - each.sentMs - 2 * delayMs;
-      if (each.direction !== direction || elapsedMs <= 0) continue;
-      least = Math.min(least ?? Number.POSITIVE_INFINITY, each.bytes / elapsedMs);
-    }
-    return least;
+    const nowMs = this.#clock.nowMs;
+    const estimate = this.#estimator.estimate();
+    const hop = expectedLink({
+      nowMs,
+      estimate,
+      ramp: this.#estimator.ramp(nowMs),
+      pending: [...this.#pending],
+      bytes: { up: plan.upBytes, down: plan.downBytes },
+      restMs: plan.deviceMs + plan.remoteMs + 2 * estimate.delayMs,
+    });
+    return withFirstHop(this.#options.problem, hop);
   }
 
   #costsOf(tierOf: Assignment): PlanCosts {

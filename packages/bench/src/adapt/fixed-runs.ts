@@ -68,10 +68,12 @@ export function runHindsight(
     const before = states;
     states = plans.map((plan, index) => {
       const stay = before[index] ?? best;
-      const come = best.endMs + (request === 0 ? 0 : switchMs(plan));
-      const from = stay.endMs <= come ? stay : best;
-      const connection = { up: from.connection.up.clone(), down: from.connection.down.clone() };
-      return { endMs: requestEndMs(plan, connection, Math.min(stay.endMs, come)), connection };
+      const come = { ...best, endMs: best.endMs + (request === 0 ? 0 : switchMs(plan)) };
+      const ends = (stay.endMs <= come.endMs && plan.upBytes === 0 ? [stay] : [stay, come]).map((from) => {
+        const connection = { up: from.connection.up.clone(), down: from.connection.down.clone() };
+        return { endMs: requestEndMs(plan, connection, from.endMs), connection };
+      });
+      return ends.reduce((least, end) => (end.endMs < least.endMs ? end : least));
     });
   }
   return { endMs: Math.min(...states.map(({ endMs }) => endMs)) };
