@@ -87,6 +87,29 @@ export interface BoundaryTiming {
   readonly codec: string;
 }
 
+/** Asks for a {@link PingReply}. */
+export interface PingBody {
+  readonly sentMs: number;
+  readonly padding?: string;
+  /** At most 65,536. */
+  readonly answerBytes?: number;
+}
+
+/** Answer to a {@link PingBody}. */
+export interface PingReply {
+  readonly sentMs: number;
+  /** When the ping came, by the answerer's clock, of which only differences mean something. */
+  readonly receivedMs: number;
+  readonly padding?: string;
+}
+
+/** When a frame that went up came: what its receiver noted, for the sender's estimate of the link. */
+export interface FrameArrivals {
+  readonly request: number;
+  /** Milliseconds since its header message came, and bytes that had come by then, in order; at most 32. */
+  readonly arrivals: readonly (readonly [number, number])[];
+}
+
 /**
  * Control messages that get an answer: `{message: [request, response]}`. Each travels as JSON text
  * `{type, id, body}`; the answer as `{type, id, reply}` or `{type, id, error: D3ErrorJson}`.
@@ -96,8 +119,11 @@ export interface ControlMap {
   propose: [Proposal, Ready];
   /** Frees an epoch once its last request has ended. */
   release: [{ readonly epoch: number }, Record<string, never>];
-  /** Times a round trip; with `padding` (ignored, at most 131,072 characters) what a transfer of that length takes. */
-  ping: [{ readonly sentMs: number; readonly padding?: string }, { readonly sentMs: number }];
+  /**
+   * Times a round trip; with `padding` (ignored, at most 131,072 characters) a transfer there, with `answerBytes` one back: the
+   * answer then has a padding of so many characters. Probes are trains of these.
+   */
+  ping: [PingBody, PingReply];
 }
 
 /** Control messages without an answer. */
@@ -110,6 +136,8 @@ export interface ControlNotices {
   refused: { readonly error: D3ErrorJson };
   /** A tier's load or a link left its band. */
   status: { readonly profiles: readonly TierProfile[]; readonly links: readonly LinkEstimate[] };
+  /** A request frame of 16 kB or more has come in full. */
+  timed: FrameArrivals;
   /** The server is going away: finish what runs, start nothing new. */
   draining: { readonly reason: string };
 }

@@ -55,6 +55,18 @@ export const protocolErrorTable = {
     status: 400,
     retryable: false,
   },
+  PROTOCOL_FRAME_STALLED: {
+    message:
+      'Nothing of {kind} {request} came for {idleMs} ms after {received} bytes of it: send frames whole, or cancel them',
+    status: 408,
+    retryable: true,
+  },
+  PROTOCOL_PROBE_LIMIT: {
+    message:
+      'A probe of {bytes} bytes exceeds what this link may spend on probes, {available} bytes now: probe less, or later',
+    status: 429,
+    retryable: true,
+  },
   PROTOCOL_CODING_INVALID: {
     message: "Tensor '{tensor}' is no valid '{codec}' coding: {problem}. Send what encodeFrame() makes",
     status: 400,

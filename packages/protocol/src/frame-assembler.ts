@@ -1,5 +1,6 @@
 import { type D3Error, isD3Error } from '@d3/errors';
 import type { Tensor, TensorMap } from '@d3/tensor';
+import { ArrivalLog, type FrameTiming } from './arrival-log.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import { checkLimit, checkTable } from './check-table.ts';
 import { protocolError } from './errors.ts';
@@ -7,17 +8,8 @@ import type { FrameHeader, FrameKind } from './frame.ts';
 import { type FrameLimits, fillLimits } from './frame-limits.ts';
 import { parseHeader } from './header-message.ts';
 import { type MessagePrefix, PREFIX_BYTES, readPrefix } from './message.ts';
+import { stalledFrame } from './stalled-frame.ts';
 import { TensorReceiver } from './tensor-receiver.ts';
-
-/** When a frame's payload came, for a link estimator. */
-export interface FrameTiming {
-  /** Arrival of the first and the last payload message, by the assembler's clock; the header's for a frame without payload. */
-  readonly firstMs: number;
-  readonly lastMs: number;
-  /** Bytes, prefixes included, of the payload messages after the first: what came between `firstMs` and `lastMs`. */
-  readonly timedBytes: number;
-  readonly payloadMessages: number;
-}
 
 /** A whole frame. The tensors are the receiver's, to keep or to give back to the pool. */
 export interface AssembledFrame {
@@ -55,12 +47,9 @@ interface Assembly {
   readonly header: FrameHeader;
   readonly receivers: readonly TensorReceiver[];
   readonly payloadBytes: number;
+  readonly log: ArrivalLog;
   index: number;
   received: number;
-  messages: number;
-  timedBytes: number;
-  firstMs: number;
-  lastMs: number;
 }
 
 /** Ids remembered so that what still comes of a dropped frame is passed over in silence. */
@@ -117,6 +106,21 @@ export class FrameAssembler {
     if (this.#assemblies.has(keyOf({ kind, request }))) this.#discard({ kind, request });
   }
 
+  /**
+   * Drops frames of which nothing came for `idleMs`: their sender has stopped, and they hold memory and a place among those under
+   * way. To be called now and then.
+   */
+  expire(idleMs: number): RejectedFrame[] {
+    const nowMs = this.#now();
+    const stalled = [...this.#assemblies.values()].filter(({ log }) => nowMs - log.endMs >= idleMs);
+    return stalled.map(({ header, received }) => {
+      this.#discard(header);
+      const { kind, request, epoch } = header;
+      const error = stalledFrame({ kind, request, idleMs, received });
+      return { kind, request, epoch, error };
+    });
+  }
+
   /** Forgets everything: the link is gone. */
   clear(): void {
     for (const assembly of this.#assemblies.values()) this.#discard(assembly.header);
@@ -133,12 +137,12 @@ export class FrameAssembler {
     const header = parseHeader(message);
     checkTable(header, this.#limits);
     this.#expect(header);
-    const now = this.#now();
     const assembly: Assembly = {
       header,
       receivers: header.tensors.map((tensor) => new TensorReceiver(tensor, this.#pool)),
       payloadBytes: header.tensors.reduce((sum, tensor) => sum + tensor.codedBytes, 0),
-      ...{ index: 0, received: 0, messages: 0, timedBytes: 0, firstMs: now, lastMs: now },
+      log: new ArrivalLog(this.#now()),
+      ...{ index: 0, received: 0 },
     };
     this.#assemblies.set(key, assembly);
     return assembly.payloadBytes === 0 ? this.#finish(assembly) : undefined;
@@ -159,20 +163,19 @@ export class FrameAssembler {
       const announced = assembly.payloadBytes;
       throw protocolError('PROTOCOL_PAYLOAD_SURPLUS', { kind, request, actual: end, announced });
     }
-    recordArrival(assembly, message.byteLength, this.#now());
+    assembly.log.add(message.byteLength, this.#now());
     copyPayload(assembly, message.subarray(PREFIX_BYTES));
     return assembly.received === assembly.payloadBytes ? this.#finish(assembly) : undefined;
   }
 
   #finish(assembly: Assembly): AssembledFrame {
-    const { header, receivers, firstMs, lastMs, timedBytes } = assembly;
+    const { header, receivers, log } = assembly;
     const entries = receivers.map((receiver, index): [string, Tensor] => [
       header.tensors[index]?.name ?? '',
       receiver.finish(),
     ]);
     this.#assemblies.delete(keyOf(header));
-    const timing = { firstMs, lastMs, timedBytes, payloadMessages: assembly.messages };
-    return { header, tensors: Object.fromEntries(entries), timing };
+    return { header, tensors: Object.fromEntries(entries), timing: log.timing() };
   }
 
   #discard(frame: { readonly kind: FrameKind; readonly request: number }): void {
@@ -196,13 +199,6 @@ function copyPayload(assembly: Assembly, payload: Uint8Array): void {
     if (receiver.missingBytes === 0) assembly.index++;
   }
   assembly.received += payload.byteLength;
-}
-
-function recordArrival(assembly: Assembly, bytes: number, nowMs: number): void {
-  if (assembly.messages === 0) assembly.firstMs = nowMs;
-  else assembly.timedBytes += bytes;
-  assembly.lastMs = nowMs;
-  assembly.messages++;
 }
 
 function keyOf(frame: { readonly kind: FrameKind; readonly request: number }): string {

@@ -227,14 +227,45 @@ describe('encodeFrame() and FrameAssembler', () => {
     expect(pool.keptBytes).toBe(0);
   });
 
-  it('F8: times a frame from its first payload message to its last', () => {
+  it('F8: times a frame from its header to its last payload message', () => {
     const clock = [10, 11, 20, 30, 45];
     const target = assembler({}, { now: () => clock.shift() ?? Number.NaN });
     const messages = [...encodeFrame(start, { x: ramp(4096) })];
     const [event] = pushAll(target, messages);
-    expect(event).toMatchObject({
-      frame: { timing: { firstMs: 11, lastMs: 45, payloadMessages: 4, timedBytes: 3 * (4096 + PREFIX_BYTES) } },
-    });
+    const part = 4096 + PREFIX_BYTES;
+    const arrivals = [1, 10, 20, 35].map((ms, index) => ({ ms, bytes: (index + 1) * part }));
+    expect(event).toMatchObject({ frame: { timing: { startMs: 10, endMs: 45, bytes: 4 * part, arrivals } } });
+  });
+
+  it('F8: notes a long frame in few points, the last among them', () => {
+    const target = assembler({}, { now: () => 0 });
+    const [event] = pushAll(target, encodeFrame(start, { x: ramp(1 << 20) }, { maxMessageBytes: 4096 }));
+    const timing = event !== undefined && 'frame' in event ? event.frame.timing : undefined;
+    expect(timing?.arrivals.length).toBeLessThanOrEqual(25);
+    expect(timing?.arrivals.at(-1)?.bytes).toBe(timing?.bytes);
+    const gaps = timing?.arrivals.map(({ bytes }, index, all) => bytes - (all[index - 1]?.bytes ?? 0)) ?? [];
+    expect(Math.max(...gaps)).toBeLessThan((1 << 22) / 8);
+  });
+
+  it('F13: drops a frame of which nothing came for long, typed, and only it', () => {
+    let nowMs = 0;
+    const pool = new BufferPool();
+    const target = assembler({}, { now: () => nowMs, pool });
+    const [header, first, second] = [...encodeFrame(start, { x: ramp(4096) })];
+    const other = [...encodeFrame({ ...start, request: 8 }, { x: ramp(4096) })];
+    pushAll(
+      target,
+      [header, first].filter((message) => message !== undefined),
+    );
+    nowMs = 50_000;
+    pushAll(target, other.slice(0, 2));
+    nowMs = 60_000;
+    const [stalled, ...more] = target.expire(60_000);
+    expect(more).toEqual([]);
+    expect(stalled).toMatchObject({ request: 7, error: { code: 'PROTOCOL_FRAME_STALLED', retryable: true } });
+    expect(pool.keptBytes).toBeGreaterThan(0);
+    expect(second === undefined ? undefined : pushAll(target, [second])).toEqual([]);
+    expect(pushAll(target, other.slice(2)).map(codeOf)).toEqual([undefined]);
   });
 
   it('F9: a relay reads and renumbers messages in place', () => {

@@ -32,4 +32,6 @@ export interface FrameHeader {
   /** Results: what was spent behind this hop. */
   readonly segments?: readonly SegmentTiming[];
   readonly hops?: readonly HopTiming[];
+  /** Results: a relay passed it on as it came from behind, so its pace may not be this hop's. */
+  readonly relayed?: boolean;
 }

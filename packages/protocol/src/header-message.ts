@@ -35,8 +35,9 @@ export function encodeHeader(header: FrameHeader): Uint8Array<ArrayBuffer> {
 export function parseHeader(message: Uint8Array): FrameHeader {
   const prefix = readPrefix(message);
   const top = new JsonField(parseJson(message, prefix), '', (place, problem) => malformed(prefix, place, problem));
-  top.keys(['tensors', 'deadlineMs', 'segments', 'hops']);
+  top.keys(['tensors', 'deadlineMs', 'segments', 'hops', 'relayed']);
   const [deadlineMs, segments, hops] = [top.at('deadlineMs'), top.at('segments'), top.at('hops')];
+  const relayed = top.at('relayed');
   return {
     kind: prefix.kind,
     request: prefix.request,
@@ -45,6 +46,7 @@ export function parseHeader(message: Uint8Array): FrameHeader {
     ...(deadlineMs.absent ? {} : { deadlineMs: deadlineMs.number(MAX_DEADLINE_MS) }),
     ...(segments.absent ? {} : { segments: segments.items(MAX_STAGES).map(segmentTiming) }),
     ...(hops.absent ? {} : { hops: hops.items(MAX_STAGES).map(hopTiming) }),
+    ...(relayed.absent ? {} : { relayed: relayed.flag(false) }),
   };
 }
 

@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { ArrivalLog, type FrameTiming } from './arrival-log.ts';
 export { BufferPool, type BufferPoolOptions } from './buffer-pool.ts';
 export { checkExpected, type ExpectedTensor } from './check-table.ts';
 export { type CodedTensor, chooseCodec, codeTensor } from './code-tensor.ts';
@@ -12,9 +13,12 @@ export type {
   Control,
   ControlMap,
   ControlNotices,
+  FrameArrivals,
   Hello,
   HopTiming,
   Limits,
+  PingBody,
+  PingReply,
   Proposal,
   Ready,
   SegmentTiming,
@@ -28,7 +32,6 @@ export {
   FrameAssembler,
   type FrameAssemblerOptions,
   type FrameEvent,
-  type FrameTiming,
   type RejectedFrame,
 } from './frame-assembler.ts';
 export type { FrameLimits } from './frame-limits.ts';
@@ -43,7 +46,9 @@ export {
   type RequestedOutput,
 } from './infer/infer-request.ts';
 export { encodeInferResponse, type InferResponse, parseInferResponse } from './infer/infer-response.ts';
+export { PingAnswerer } from './link/answer-pings.ts';
 export { linkErrorTable } from './link/errors.ts';
+export { timedNotice } from './link/frame-transfer.ts';
 export { LinkClient, type LinkNotice, type LinkOptions, type ResultSink } from './link/link-client.ts';
 export { frameBytes, type LinkRequest, type LinkResult, spentBehind } from './link/link-request.ts';
 export { openLink } from './link/open-link.ts';
@@ -52,3 +57,4 @@ export { type SendLimits, SendQueue } from './link/send-queue.ts';
 export type { LinkCloseEvent, LinkMessageEvent, LinkSocket } from './link/socket.ts';
 export { type MessagePrefix, PREFIX_BYTES, readPrefix, relabelMessage } from './message.ts';
 export { type ControlLimits, encodeControl, parseControl } from './parse-control.ts';
+export { stalledFrame } from './stalled-frame.ts';

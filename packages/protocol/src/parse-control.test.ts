@@ -40,7 +40,19 @@ const EVERY: readonly Control[] = [
   { type: 'release', id: 3, body: { epoch: 3 } },
   { type: 'release', id: 3, reply: {} },
   { type: 'ping', id: 4, body: { sentMs: 17.25 } },
-  { type: 'ping', id: 4, reply: { sentMs: 17.25 } },
+  { type: 'ping', id: 4, body: { sentMs: 17.25, padding: '..', answerBytes: 65_536 } },
+  { type: 'ping', id: 4, reply: { sentMs: 17.25, receivedMs: 3.5 } },
+  { type: 'ping', id: 4, reply: { sentMs: 17.25, receivedMs: 3.5, padding: '...' } },
+  {
+    type: 'timed',
+    notice: {
+      request: 7,
+      arrivals: [
+        [0.5, 4112],
+        [12.25, 16_448],
+      ],
+    },
+  },
   { type: 'cancel', notice: { request: 9 } },
   { type: 'failed', notice: { request: 9, error } },
   { type: 'status', notice: { profiles: [profile], links: [link] } },
@@ -77,6 +89,8 @@ describe('parseControl()', () => {
       ['{"type":"toString"}', "at /type: 'toString' is not a control message"],
       ['{"type":7}', 'at /type: must be a string'],
       ['{"type":"ping","id":-1,"body":{"sentMs":1}}', 'at /id: '],
+      ['{"type":"ping","id":1,"body":{"sentMs":1,"answerBytes":65537}}', 'at /body/answerBytes: must be <= 65536'],
+      ['{"type":"timed","notice":{"request":1,"arrivals":[[1]]}}', 'at /notice/arrivals/0: '],
       ['{"type":"ping","id":1}', "at /: must have one of 'body', 'reply', 'error'"],
       ['{"type":"ping","id":1,"body":{"sentMs":"x"}}', 'at /body/sentMs: must be number'],
       ['{"type":"ping","id":1,"body":{"sentMs":1},"reply":{}}', 'at /reply: is not a known property'],
@@ -133,7 +147,17 @@ describe('parseControl()', () => {
   });
 
   it('E1: any JSON at all parses or gives a typed error', () => {
-    const type = fc.constantFrom('hello', 'propose', 'release', 'ping', 'cancel', 'failed', 'status', 'draining');
+    const type = fc.constantFrom(
+      'hello',
+      'propose',
+      'release',
+      'ping',
+      'cancel',
+      'failed',
+      'status',
+      'draining',
+      'timed',
+    );
     const part = fc.constantFrom('body', 'reply', 'error', 'notice', 'id', '__proto__');
     const message = fc.tuple(type, fc.dictionary(part, fc.jsonValue({ maxDepth: 3 })));
     fc.assert(

@@ -79,9 +79,24 @@ const proposal = Type.Object(
   STRICT,
 );
 const ready = Type.Object({ epoch: uint32, preparedMs: Type.Record(name, duration) }, STRICT);
-const stamp = Type.Object({ sentMs: Type.Number() }, STRICT);
 const ping = Type.Object(
-  { sentMs: Type.Number(), padding: Type.Optional(Type.String({ maxLength: 1 << 17 })) },
+  {
+    sentMs: Type.Number(),
+    padding: Type.Optional(Type.String({ maxLength: 1 << 17 })),
+    answerBytes: Type.Optional(Type.Integer({ minimum: 0, maximum: 1 << 16 })),
+  },
+  STRICT,
+);
+const pong = Type.Object(
+  {
+    sentMs: Type.Number(),
+    receivedMs: Type.Number(),
+    padding: Type.Optional(Type.String({ maxLength: 1 << 16 })),
+  },
+  STRICT,
+);
+const timed = Type.Object(
+  { request: uint32, arrivals: Type.Array(Type.Tuple([duration, count]), { maxItems: 32 }) },
   STRICT,
 );
 
@@ -98,7 +113,7 @@ const REQUESTS: {
     body: schemaCheck(Type.Object({ epoch: uint32 }, STRICT)),
     reply: schemaCheck(Type.Record(Type.String(), Type.Never())),
   },
-  ping: { body: schemaCheck(ping), reply: schemaCheck(stamp) },
+  ping: { body: schemaCheck(ping), reply: schemaCheck(pong) },
 };
 
 const NOTICES: { readonly [T in keyof ControlNotices]: (value: unknown) => Checked<ControlNotices[T]> } = {
@@ -111,6 +126,7 @@ const NOTICES: { readonly [T in keyof ControlNotices]: (value: unknown) => Check
       STRICT,
     ),
   ),
+  timed: schemaCheck(timed),
   draining: schemaCheck(Type.Object({ reason: Type.String({ maxLength: 4096 }) }, STRICT)),
 };
 

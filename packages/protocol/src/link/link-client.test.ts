@@ -85,9 +85,9 @@ describe('LinkClient', () => {
     const [one, two] = socket.controls();
     if (one === undefined || two === undefined || !('id' in one) || !('id' in two))
       throw new Error('two requests expected');
-    socket.deliver(encodeControl({ type: 'ping', id: two.id, reply: { sentMs: 2 } }));
+    socket.deliver(encodeControl({ type: 'ping', id: two.id, reply: { sentMs: 2, receivedMs: 0 } }));
     socket.deliver(encodeControl({ type: 'ping', id: one.id, error: toyError('TOY_BROKEN', { what: 'it' }).toJSON() }));
-    expect(await second).toEqual({ sentMs: 2 });
+    expect(await second).toEqual({ sentMs: 2, receivedMs: 0 });
     await expect(first).rejects.toMatchObject({ name: 'D3Error', code: 'TOY_BROKEN', retryable: true });
   });
 

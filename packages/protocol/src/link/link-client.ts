@@ -1,8 +1,12 @@
 import { D3Error } from '@d3/errors';
+import { SAMPLE_BYTES, type Transfer, Warmth } from '@d3/profile';
+import { ArrivalLog } from '../arrival-log.ts';
 import type { Control, ControlMap, ControlNotices } from '../control.ts';
-import { type MessagePrefix, readPrefix } from '../message.ts';
+import { type MessagePrefix, PREFIX_BYTES, readPrefix } from '../message.ts';
 import { encodeControl, parseControl } from '../parse-control.ts';
+import { stalledFrame } from '../stalled-frame.ts';
 import { linkError } from './errors.ts';
+import { reportedTransfer, transferOf } from './frame-transfer.ts';
 import { encodeRequest, type LinkRequest, type LinkResult, ResultReceiver } from './link-request.ts';
 import { PendingReplies, type ReplyOptions } from './pending-replies.ts';
 import { type SendLimits, SendQueue } from './send-queue.ts';
@@ -33,6 +37,23 @@ export interface ResultSink {
   failed(error: unknown): void;
 }
 
+/** A request in flight. */
+interface Exchange {
+  readonly sink: ResultSink;
+  /** Its messages come from elsewhere, at their own pace. */
+  readonly paced: boolean;
+  /** How wide the window was when it began. */
+  readonly warmBytes: number;
+  readonly sentMs: number;
+  /** Bytes that went up, prefixes included. */
+  sentBytes: number;
+  /** The peer has said when they came. */
+  timed: boolean;
+  /** Of its result, once that has begun. */
+  log?: ArrivalLog;
+  resultWarmBytes: number;
+}
+
 const NORMAL_CLOSURE = 1000;
 /** Of the range for applications: a browser lets a page close with no other code but 1000. */
 const PEER_MALFORMED = 4002;
@@ -48,7 +69,10 @@ export class LinkClient {
   readonly #options: LinkOptions;
   readonly #replies: PendingReplies;
   readonly #queue: SendQueue;
-  readonly #sinks = new Map<number, ResultSink>();
+  readonly #exchanges = new Map<number, Exchange>();
+  readonly #observers = new Set<(transfer: Transfer) => void>();
+  readonly #warmth = { up: new Warmth(), down: new Warmth() };
+  #begun = 0;
   #nextRequest = 1;
 
   /** Takes over an open socket; see {@link openLink} for one that is still connecting. */
@@ -79,9 +103,19 @@ export class LinkClient {
     return this.#queue.queuedBytes;
   }
 
+  /** Bytes that wait for the network, those that the socket holds included. */
+  get unsentBytes(): number {
+    return this.#queue.queuedBytes + this.#socket.bufferedAmount;
+  }
+
+  /** Requests and results that have begun so far: changes when a frame starts to cross. */
+  get framesBegun(): number {
+    return this.#begun;
+  }
+
   /** Requests whose result is outstanding. */
   get pendingRequests(): number {
-    return this.#sinks.size;
+    return this.#exchanges.size;
   }
 
   /**
@@ -105,6 +139,44 @@ export class LinkClient {
     return performance.now() - sentMs;
   }
 
+  /** Requests that are under way up and of which the peer has not said when they came. */
+  pendingTransfers(): { readonly direction: 'up'; readonly bytes: number; readonly sentMs: number }[] {
+    return [...this.#exchanges.values()]
+      .filter(({ log, timed, sentBytes }) => log === undefined && !timed && sentBytes >= SAMPLE_BYTES)
+      .map(({ sentBytes, sentMs }) => ({ direction: 'up', bytes: sentBytes, sentMs }));
+  }
+
+  /** By how much each direction's window is wider now than that of a connection that has been idle, in bytes. */
+  warmBytes(): { readonly up: number; readonly down: number } {
+    const nowMs = performance.now();
+    return { up: this.#warmth.up.at(nowMs), down: this.#warmth.down.at(nowMs) };
+  }
+
+  /**
+   * Tells of every frame that has crossed: of those that came when they are whole, of those that went once the peer has said when they
+   * came.
+   *
+   * @returns ends it
+   */
+  onTransfer(observer: (transfer: Transfer) => void): () => void {
+    this.#observers.add(observer);
+    return () => void this.#observers.delete(observer);
+  }
+
+  /**
+   * Fails requests whose result began and then stopped coming for `idleMs`, with `PROTOCOL_FRAME_STALLED`. To be called now and then.
+   */
+  expire(idleMs: number): void {
+    const nowMs = performance.now();
+    for (const [request, { sink, log }] of [...this.#exchanges]) {
+      if (log === undefined || nowMs - log.endMs < idleMs) continue;
+      this.cancel(request);
+      this.#exchanges.delete(request);
+      const received = log.timing().bytes;
+      sink.failed(stalledFrame({ kind: 'result', request, idleMs, received }));
+    }
+  }
+
   /**
    * Sends boundary tensors and waits for the network's outputs that were made behind this hop.
    *
@@ -123,11 +195,13 @@ export class LinkClient {
     const { hop, maxResultBytes: maxBytes, url } = this.#options;
     const receiver = new ResultReceiver({ hop, startedMs, sent: frame, maxBytes });
     return await new Promise((resolve, reject) => {
-      const unregister = this.relay(id, {
+      const end = this.#register(id, false, {
         message: (message) => {
           try {
             const result = receiver.push(message);
-            if (result !== undefined) settle(() => resolve(result));
+            if (result === undefined) return;
+            this.#came(id, result.relayed);
+            settle(() => resolve(result));
           } catch (error) {
             stop(error);
           }
@@ -135,7 +209,7 @@ export class LinkClient {
         failed: (error) => settle(() => reject(error)),
       });
       const settle = (act: () => void) => {
-        unregister();
+        end();
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
         act();
@@ -149,6 +223,7 @@ export class LinkClient {
       const timer = deadlineMs === undefined ? undefined : setTimeout(late, deadlineMs);
       const abort = () => stop(signal?.reason);
       signal?.addEventListener('abort', abort);
+      this.#goes(id, frame.payloadBytes + frame.messageCount * PREFIX_BYTES);
       const sent = this.#queue.sendFrame({ request: id, bytes: frame.payloadBytes, messages: frame });
       sent.catch((error: unknown) => settle(() => reject(error)));
     });
@@ -158,13 +233,14 @@ export class LinkClient {
    * Registers a request whose messages the caller sends by {@link forward} and whose result goes to `sink` message by message:
    * what a relay does.
    *
-   * @returns ends the registration, without telling the peer
+   * @returns ends the registration, without telling the peer; `whole` if all of the result came
    */
-  relay(request: number, sink: ResultSink): () => void {
+  relay(request: number, sink: ResultSink): (how?: { readonly whole: boolean; readonly relayed: boolean }) => void {
     this.#checkFree(request);
-    this.#sinks.set(request, sink);
-    return () => {
-      if (this.#sinks.get(request) === sink) this.#sinks.delete(request);
+    const end = this.#register(request, true, sink);
+    return ({ whole, relayed } = { whole: false, relayed: false }) => {
+      if (whole) this.#came(request, relayed);
+      end();
     };
   }
 
@@ -175,6 +251,7 @@ export class LinkClient {
    * @throws D3Error `PROTOCOL_LINK_CLOSED`, `PROTOCOL_LINK_BACKLOG`
    */
   async forward(request: number, message: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#goes(request, message.byteLength);
     await this.#queue.sendFrame({ request, bytes: message.byteLength, messages: [message] });
   }
 
@@ -191,20 +268,67 @@ export class LinkClient {
   }
 
   #freeRequest(): number {
-    while (this.#sinks.has(this.#nextRequest)) this.#nextRequest = (this.#nextRequest % 0xffff_ffff) + 1;
+    while (this.#exchanges.has(this.#nextRequest)) this.#nextRequest = (this.#nextRequest % 0xffff_ffff) + 1;
     return this.#nextRequest++;
   }
 
   #checkFree(request: number): void {
-    if (this.#sinks.has(request)) throw new RangeError(`Request ${request} is in flight on this link`);
+    if (this.#exchanges.has(request)) throw new RangeError(`Request ${request} is in flight on this link`);
+  }
+
+  #register(request: number, paced: boolean, sink: ResultSink): () => void {
+    const { up } = this.warmBytes();
+    const start = { sentMs: performance.now(), sentBytes: 0, timed: false, resultWarmBytes: 0 };
+    const exchange: Exchange = { sink, paced, warmBytes: up, ...start };
+    this.#exchanges.set(request, exchange);
+    this.#begun++;
+    return () => {
+      if (this.#exchanges.get(request) === exchange) this.#exchanges.delete(request);
+    };
+  }
+
+  /** Bytes of a request are about to go up. */
+  #goes(request: number, bytes: number): void {
+    const exchange = this.#exchanges.get(request);
+    if (exchange !== undefined) exchange.sentBytes += bytes;
+    this.#warmth.up.touch(performance.now());
+  }
+
+  /** All of a result has come. */
+  #came(request: number, relayed: boolean): void {
+    const exchange = this.#exchanges.get(request);
+    if (exchange?.log === undefined) return;
+    const timing = exchange.log.timing();
+    const atMs = performance.now();
+    this.#warmth.down.carried(timing.bytes, atMs);
+    const context = { direction: 'down', atMs, warmBytes: exchange.resultWarmBytes, paced: relayed } as const;
+    this.#tell(transferOf(timing, context));
+  }
+
+  /** The peer has timed a request. */
+  #wasTimed(notice: ControlNotices['timed']): void {
+    const exchange = this.#exchanges.get(notice.request);
+    if (exchange === undefined) return;
+    const { warmBytes, sentBytes, paced } = exchange;
+    exchange.timed = true;
+    const atMs = performance.now();
+    this.#warmth.up.carried(sentBytes, atMs);
+    const transfer = reportedTransfer(notice, { direction: 'up', atMs, warmBytes, paced, sentBytes });
+    if (transfer !== undefined) this.#tell(transfer);
+  }
+
+  #tell(transfer: Transfer): void {
+    for (const observer of this.#observers) observer(transfer);
   }
 
   #send(control: Control): void {
+    this.#warmth.up.touch(performance.now());
     this.#queue.sendText(encodeControl(control));
   }
 
   #receive(data: unknown): void {
     try {
+      this.#warmth.down.touch(performance.now());
       if (typeof data === 'string') this.#receiveControl(parseControl(data));
       else if (data instanceof ArrayBuffer) this.#receiveMessage(new Uint8Array(data));
     } catch (error) {
@@ -217,20 +341,29 @@ export class LinkClient {
   #receiveControl(control: Control): void {
     if ('id' in control) this.#replies.settle(control);
     else if (control.type === 'failed') this.#failOne(control.notice);
+    else if (control.type === 'timed') this.#wasTimed(control.notice);
     else if (control.type !== 'cancel') this.#options.onNotice?.(control);
   }
 
   #failOne({ request, error }: ControlNotices['failed']): void {
-    const sink = this.#sinks.get(request);
-    this.#sinks.delete(request);
+    const exchange = this.#exchanges.get(request);
+    this.#exchanges.delete(request);
     this.#queue.drop(request);
-    sink?.failed(D3Error.fromJSON(error));
+    exchange?.sink.failed(D3Error.fromJSON(error));
   }
 
   #receiveMessage(message: Uint8Array<ArrayBuffer>): void {
     const prefix = readPrefix(message);
-    // Late results of cancelled requests find no sink.
-    if (prefix.kind === 'result') this.#sinks.get(prefix.request)?.message(message, prefix);
+    const exchange = this.#exchanges.get(prefix.request);
+    // Late results of cancelled requests find none.
+    if (prefix.kind !== 'result' || exchange === undefined) return;
+    const nowMs = performance.now();
+    if (prefix.part === 'header') {
+      this.#begun++;
+      exchange.resultWarmBytes = this.#warmth.down.at(nowMs);
+      exchange.log = new ArrivalLog(nowMs);
+    } else exchange.log?.add(message.byteLength, nowMs);
+    exchange.sink.message(message, prefix);
   }
 
   #closedWith(code: number, reason: string): Error {
@@ -244,8 +377,8 @@ export class LinkClient {
   #fail(error: unknown): void {
     this.#queue.close();
     this.#replies.fail(error);
-    const sinks = [...this.#sinks.values()];
-    this.#sinks.clear();
-    for (const sink of sinks) sink.failed(error);
+    const exchanges = [...this.#exchanges.values()];
+    this.#exchanges.clear();
+    for (const { sink } of exchanges) sink.failed(error);
   }
 }

@@ -2,7 +2,7 @@ import { byteLength, type TensorMap } from '@d3/tensor';
 import type { BoundaryTiming, HopTiming, SegmentTiming } from '../control.ts';
 import { type EncodedFrame, encodeFrame } from '../encode-frame.ts';
 import type { FrameHeader, TensorCodec, WireTensor } from '../frame.ts';
-import { FrameAssembler, type FrameTiming } from '../frame-assembler.ts';
+import { FrameAssembler } from '../frame-assembler.ts';
 
 /** One request for {@link LinkClient.infer}. */
 export interface LinkRequest {
@@ -28,8 +28,8 @@ export interface LinkResult {
   readonly hops: readonly HopTiming[];
   /** What each tensor took on this hop, upwards. */
   readonly sent: readonly BoundaryTiming[];
-  /** When the result came, for a link estimator. */
-  readonly timing: FrameTiming;
+  /** Whether the tier behind this hop passed the result on as it came. */
+  readonly relayed: boolean;
 }
 
 const MAX_RESULT_BYTES = 1 << 30;
@@ -73,8 +73,8 @@ export class ResultReceiver {
     const event = this.#assembler.push(message);
     if (event === undefined) return undefined;
     if ('rejected' in event) throw event.rejected.error;
-    const { header, tensors, timing } = event.frame;
-    const { segments = [], hops = [] } = header;
+    const { header, tensors } = event.frame;
+    const { segments = [], hops = [], relayed = false } = header;
     const hop = {
       hop: this.#hop,
       bytesUp: frameBytes(this.#sent.header),
@@ -86,7 +86,7 @@ export class ResultReceiver {
       segments,
       hops: [hop, ...hops],
       sent: this.#sent.header.tensors.map(boundaryTiming),
-      timing,
+      relayed,
     };
   }
 }

@@ -18,7 +18,9 @@ interface Entry {
 
 const HIGH_WATER_BYTES = 1 << 18;
 const MAX_QUEUED_BYTES = 1 << 28;
+/** How often a full socket is looked at: seldom while it stays as full as it was. */
 const POLL_MS = 2;
+const LONGEST_POLL_MS = 16;
 
 /**
  * Sends frames through a socket, one after the other, at the pace of the network: the browser has no event for a drained
@@ -31,7 +33,8 @@ export class SendQueue {
   readonly #maxQueuedBytes: number;
   #entries: Entry[] = [];
   #queuedBytes = 0;
-  #pumping = false;
+  #timer: unknown;
+  #polls = 0;
 
   /** @param peer - names the other end in errors */
   constructor(socket: LinkSocket, peer: string, limits: SendLimits = {}) {
@@ -95,18 +98,24 @@ export class SendQueue {
   }
 
   #pump(): void {
-    if (this.#pumping) return;
+    if (this.#timer !== undefined) return;
     while (this.#socket.bufferedAmount < this.#highWaterBytes) {
       const entry = this.#entries[0];
       if (entry === undefined) return;
       this.#sendOne(entry);
     }
-    this.#pumping = true;
-    setTimeout(() => {
-      this.#pumping = false;
+    if (this.#entries.length > 0) this.#wait(this.#socket.bufferedAmount);
+  }
+
+  /** Looks again when the socket may have drained. */
+  #wait(fullBytes: number): void {
+    const pauseMs = Math.min(LONGEST_POLL_MS, POLL_MS * 2 ** this.#polls);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#polls = this.#socket.bufferedAmount < fullBytes ? 0 : this.#polls + 1;
       if (isOpen(this.#socket)) this.#pump();
       else this.close();
-    }, POLL_MS);
+    }, pauseMs);
   }
 
   #sendOne(entry: Entry): void {
@@ -124,6 +133,9 @@ export class SendQueue {
     this.#queuedBytes -= entry.bytes;
     entry.messages.return?.();
     entry.settle(error);
+    if (this.#entries.length > 0 || this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #closed(): Error {

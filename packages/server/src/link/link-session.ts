@@ -9,11 +9,14 @@ import {
   encodeFrame,
   FrameAssembler,
   type FrameHeader,
+  type FrameTiming,
   type MessagePrefix,
+  PingAnswerer,
   parseControl,
   parseHeader,
   readPrefix,
   SendQueue,
+  timedNotice,
   type Welcome,
 } from '@d3/protocol';
 import type { FastifyBaseLogger } from 'fastify';
@@ -80,6 +83,7 @@ export class LinkSession {
   readonly #nextTier: NextTier;
   readonly #jobs = new Map<number, Job>();
   readonly #repeated = new Set<number>();
+  readonly #pings = new PingAnswerer();
   readonly #helloTimer: NodeJS.Timeout;
   readonly #onIdle: () => void;
   #greeted = false;
@@ -110,6 +114,12 @@ export class LinkSession {
   /** Tells the peer, once it has greeted, that tiers or links changed. */
   announce(profiles: readonly TierProfile[], links: readonly LinkEstimate[]): void {
     if (this.#greeted) this.#send({ type: 'status', notice: { profiles, links } });
+  }
+
+  /** Fails requests of whose frame nothing came for `idleMs`. */
+  expire(idleMs: number): void {
+    for (const { request, error } of this.#assembler.expire(idleMs)) this.#fail(request, error);
+    for (const { relay } of [...this.#jobs.values()]) relay?.expire(idleMs);
   }
 
   /** Tells the peer that the server is going away. */
@@ -160,7 +170,7 @@ export class LinkSession {
   async #reply(control: ControlRequest): Promise<ControlMap[keyof ControlMap][1]> {
     if (control.type === 'hello') return await this.#greet(control.body);
     if (!this.#greeted) throw serverError('SERVER_HELLO_REQUIRED', { type: control.type });
-    if (control.type === 'ping') return { sentMs: control.body.sentMs };
+    if (control.type === 'ping') return this.#pings.answer(control.body);
     if (control.type === 'release') {
       this.#epochs.release(control.body.epoch);
       return {};
@@ -222,6 +232,7 @@ export class LinkSession {
 
   #start(frame: AssembledFrame): void {
     const { request, epoch } = frame.header;
+    this.#tellTiming(request, frame.timing);
     const job: Job = { abort: new AbortController(), whole: () => true };
     const { prepared, end } = this.#epochs.use(epoch);
     this.#jobs.set(request, job);
@@ -231,6 +242,12 @@ export class LinkSession {
         end();
         this.#finish(request);
       });
+  }
+
+  /** Tells the nearer tier when its frame came, so that it knows the link. */
+  #tellTiming(request: number, timing: FrameTiming): void {
+    const notice = timedNotice(request, timing);
+    if (notice !== undefined) this.#send(notice);
   }
 
   async #run(frame: AssembledFrame, epoch: PreparedEpoch, { abort }: Job): Promise<void> {
@@ -293,6 +310,7 @@ export class LinkSession {
       header,
       link: this.#nextTier.ready(prepared.proposal).then(({ link }) => link),
       hop: hopName(prepared, this.#services.tier),
+      onWhole: (timing) => this.#tellTiming(request, timing),
       sendDown: (message) => this.#queue.sendFrame({ request, bytes: message.byteLength, messages: [message] }),
       onEnd: (error) => {
         clearTimeout(timer);

@@ -4,6 +4,8 @@ import { type LinkServices, LinkSession } from './link-session.ts';
 
 const HEARTBEAT_MS = 30_000;
 const GOING_AWAY = 1001;
+/** A frame that stops coming for so long will not be whole. */
+const STALLED_MS = 60_000;
 
 /** All links from below. A peer that does not answer a heartbeat is taken for gone. */
 export class LinkSessions {
@@ -58,6 +60,7 @@ export class LinkSessions {
   }
 
   #beat(): void {
+    for (const session of this.#sessions.values()) session.expire(STALLED_MS);
     for (const socket of this.#sessions.keys()) {
       if (!this.#answered.delete(socket)) socket.terminate();
       else socket.ping();

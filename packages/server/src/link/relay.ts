@@ -1,12 +1,15 @@
 import {
+  ArrivalLog,
   encodeHeader,
   type FrameHeader,
+  type FrameTiming,
   frameBytes,
   type LinkClient,
   type MessagePrefix,
   PREFIX_BYTES,
   parseHeader,
   spentBehind,
+  stalledFrame,
 } from '@d3/protocol';
 
 /** What a relay needs. */
@@ -17,6 +20,8 @@ export interface RelayOptions {
   readonly link: Promise<LinkClient>;
   /** Names the hop above in timings. */
   readonly hop: string;
+  /** Called when all of the request has come, with when it came. */
+  readonly onWhole: (timing: FrameTiming) => void;
   /** Sends a message of the result down. */
   readonly sendDown: (message: Uint8Array<ArrayBuffer>) => Promise<void>;
   /** Called once, at the end, with why it failed if it did. */
@@ -28,6 +33,8 @@ interface Result {
   readonly payloadBytes: number;
   receivedBytes: number;
   sentBytes: number;
+  /** The tier behind passes it on as well. */
+  readonly relayed: boolean;
 }
 
 /**
@@ -38,11 +45,12 @@ export class Relay {
   readonly #options: RelayOptions;
   readonly #startedMs: number = performance.now();
   readonly #announcedBytes: number;
+  readonly #arrivals: ArrivalLog = new ArrivalLog(this.#startedMs);
   #sending: Promise<unknown>;
   #sentBytes = 0;
   #waiting = 0;
   #result: Result | undefined;
-  #unregister: (() => void) | undefined;
+  #unregister: ReturnType<LinkClient['relay']> | undefined;
   #ended = false;
 
   constructor(options: RelayOptions) {
@@ -64,7 +72,7 @@ export class Relay {
 
   /** Hands the next message of the request on. Resolves when it went out, or the relay has ended. */
   async forward(message: Uint8Array<ArrayBuffer>, prefix: MessagePrefix): Promise<void> {
-    if (prefix.part === 'payload') this.#sentBytes += message.byteLength - PREFIX_BYTES;
+    if (prefix.part === 'payload') this.#noteArrival(message.byteLength);
     if (this.#sentBytes > this.#announcedBytes) {
       return this.end(new RangeError(`${this.#sentBytes} bytes came where ${this.#announcedBytes} were announced`));
     }
@@ -76,6 +84,15 @@ export class Relay {
     this.#sending = sent;
     await sent.catch((error: unknown) => this.end(error));
     this.#waiting--;
+  }
+
+  /** Fails it, if nothing of the rest of its request came for `idleMs`. */
+  expire(idleMs: number): void {
+    if (this.whole || this.#ended || performance.now() - this.#arrivals.endMs < idleMs) return;
+    const { request, kind } = this.#options.header;
+    const error = stalledFrame({ kind, request, idleMs, received: this.#sentBytes });
+    void this.#options.link.then((link) => link.cancel(request)).catch(() => undefined);
+    this.end(error);
   }
 
   /** Stops the request behind, and everything here. */
@@ -93,6 +110,12 @@ export class Relay {
     this.#options.onEnd(error);
   }
 
+  #noteArrival(messageBytes: number): void {
+    this.#sentBytes += messageBytes - PREFIX_BYTES;
+    this.#arrivals.add(messageBytes, performance.now());
+    if (this.#sentBytes === this.#announcedBytes) this.#options.onWhole(this.#arrivals.timing());
+  }
+
   #begin(link: LinkClient): void {
     if (this.#ended) return;
     this.#unregister = link.relay(this.#options.header.request, {
@@ -104,9 +127,10 @@ export class Relay {
   async #returnDown(message: Uint8Array<ArrayBuffer>, prefix: MessagePrefix): Promise<void> {
     if (prefix.part === 'header') {
       const header = parseHeader(message);
-      this.#result = { payloadBytes: frameBytes(header), receivedBytes: 0, sentBytes: 0 };
+      const relayed = header.relayed ?? false;
+      this.#result = { payloadBytes: frameBytes(header), receivedBytes: 0, sentBytes: 0, relayed };
       const hops = [this.#hopOf(header), ...(header.hops ?? [])];
-      return await this.#sendDown(encodeHeader({ ...header, hops }), this.#result, 0);
+      return await this.#sendDown(encodeHeader({ ...header, hops, relayed: true }), this.#result, 0);
     }
     if (this.#result === undefined) throw new TypeError('A payload came before its header');
     await this.#sendDown(message, this.#result, message.byteLength - PREFIX_BYTES);
@@ -116,7 +140,7 @@ export class Relay {
   async #sendDown(message: Uint8Array<ArrayBuffer>, result: Result, payloadBytes: number): Promise<void> {
     result.receivedBytes += payloadBytes;
     // Nothing that befalls the link above concerns it any more.
-    if (result.receivedBytes >= result.payloadBytes) this.#unregister?.();
+    if (result.receivedBytes >= result.payloadBytes) this.#unregister?.({ whole: true, relayed: result.relayed });
     await this.#options.sendDown(message);
     result.sentBytes += payloadBytes;
     if (result.sentBytes >= result.payloadBytes) this.end();
