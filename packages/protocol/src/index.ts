@@ -50,6 +50,7 @@ export { PingAnswerer } from './link/answer-pings.ts';
 export { linkErrorTable } from './link/errors.ts';
 export { timedNotice } from './link/frame-transfer.ts';
 export { LinkClient, type LinkNotice, type LinkOptions, type ResultSink } from './link/link-client.ts';
+export { LinkMonitor } from './link/link-monitor.ts';
 export { frameBytes, type LinkRequest, type LinkResult, spentBehind } from './link/link-request.ts';
 export { openLink } from './link/open-link.ts';
 export type { ReplyOptions } from './link/pending-replies.ts';

@@ -83,11 +83,18 @@ export class LinkEstimator {
     if (probe) side.schedule.spent(bytes, atMs, rate === undefined ? undefined : bytes / rate);
   }
 
-  /** A probe was given up after so many bytes. */
-  gaveUp(direction: LinkDirection, bytes: number, atMs: number): void {
+  /**
+   * A probe was given up.
+   *
+   * @param bytes - how much of it was sent
+   * @param part - what came of it in time, if anything did
+   */
+  gaveUp(direction: LinkDirection, bytes: number, part: Transfer): void {
     const side = this.#directions[direction];
-    side.schedule.spent(bytes, atMs);
-    side.warmth.touch(atMs);
+    side.schedule.spent(bytes, part.atMs);
+    side.warmth.touch(part.atMs);
+    if (part.bytes >= OF_PROBE_BYTES && part.ms > 0)
+      this.#sample(part, side, part.warmBytes ?? side.warmth.at(part.atMs));
   }
 
   /** Takes a round trip of something small: only the shortest of late counts, so the link need not be idle. */
