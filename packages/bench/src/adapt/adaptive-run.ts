@@ -4,7 +4,7 @@ import {
   expectedLink,
   type PendingTransfer,
   type SwitchTo,
-  stalledBytesPerMs,
+  stalledMs,
 } from '@d3/client/adaptation';
 import { type Assignment, isPlan, optimal, type PreparedGraph, type Problem } from '@d3/partition';
 import { type LinkDirection, type LinkEstimate, LinkEstimator } from '@d3/profile';
@@ -39,10 +39,8 @@ export interface AdaptiveRunOptions {
   readonly graph: PreparedGraph;
   readonly timeline: LinkTimeline;
   readonly policy?: AdaptationOptions;
-  /** The run ends with this request … */
-  readonly requests?: number;
-  /** … or when this time has come. */
-  readonly untilMs?: number;
+  /** The run ends with the first request that ends so long after the first one began. */
+  readonly forMs: number;
 }
 
 const TICK_MS = 100;
@@ -63,6 +61,8 @@ export function buildMs(plan: PlanCosts): number {
 interface Request {
   readonly plan: PlanCosts;
   readonly startMs: number;
+  /** When the device has done its part. */
+  readonly cutMs: number;
   sentMs: number | undefined;
   done: boolean;
 }
@@ -84,6 +84,7 @@ export class AdaptiveRun {
   #probing: Record<LinkDirection, boolean> = { up: false, down: false };
   #request: Request | undefined;
   #startMs = Number.NaN;
+  #lastEndMs = Number.NEGATIVE_INFINITY;
   #requests = 0;
   #abandoned = 0;
   #latencies: number[] = [];
@@ -96,13 +97,13 @@ export class AdaptiveRun {
   }
 
   run(): AdaptiveResult {
-    const { requests = Number.POSITIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = this.#options;
+    const { forMs } = this.#options;
     this.#ping();
     this.#tick();
-    this.#clock.runUntil(() => this.#requests >= requests || this.#clock.nowMs >= untilMs);
+    this.#clock.runUntil(() => this.#lastEndMs - this.#startMs >= forMs);
     return {
       startMs: this.#startMs,
-      endMs: this.#clock.nowMs,
+      endMs: this.#lastEndMs,
       requests: this.#requests,
       switches: this.#switches,
       abandoned: this.#abandoned,
@@ -124,18 +125,17 @@ export class AdaptiveRun {
   #next(): void {
     const nowMs = this.#clock.nowMs;
     const plan = this.#live;
-    const request: Request = { plan, startMs: nowMs, sentMs: undefined, done: false };
+    const cutMs = (plan.deviceMs > 0 ? Math.max(nowMs, this.#deviceFreeMs) : nowMs) + plan.deviceMs;
+    const request: Request = { plan, startMs: nowMs, cutMs, sentMs: undefined, done: false };
     this.#request = request;
-    const cutMs = Math.max(nowMs, this.#deviceFreeMs) + plan.deviceMs;
     if (plan.deviceMs > 0) this.#deviceFreeMs = cutMs;
     this.#clock.at(cutMs, () => {
       if (plan.upBytes === 0) this.#finish(request);
-      else this.#send(request);
+      else this.#send(request, plan);
     });
   }
 
-  #send(request: Request): void {
-    const { plan } = request;
+  #send(request: Request, plan: PlanCosts): void {
     request.sentMs = this.#clock.nowMs;
     this.#transfer('up', plan.upBytes, {
       probe: false,
@@ -152,6 +152,7 @@ export class AdaptiveRun {
     if (request.done) return;
     request.done = true;
     this.#requests += 1;
+    this.#lastEndMs = this.#clock.nowMs;
     this.#latencies = [...this.#latencies, this.#clock.nowMs - request.startMs].slice(-5);
     this.#next();
   }
@@ -250,7 +251,7 @@ export class AdaptiveRun {
       this.#live = plan;
       this.#policy.adopted(this.#clock.nowMs, problem);
       this.#switches.push({ atMs: this.#clock.nowMs, reason: verdict.reason, plan });
-      this.#leaveStalled(plan);
+      this.#rescue(plan);
     });
   }
 
@@ -260,19 +261,41 @@ export class AdaptiveRun {
     return backMs;
   }
 
-  /** A request that still waits for the link when the plan has moved to the device is finished there, from the cut. */
-  #leaveStalled(plan: PlanCosts): void {
+  /** A request that the plan before would answer later than the new plan answers it anew is run there too; the first answer counts. */
+  #rescue(plan: PlanCosts): void {
     const request = this.#request;
-    if (request?.sentMs === undefined || request.done || plan.upBytes > 0) return;
-    const heardMs = this.#clock.nowMs - 2 * this.#estimator.estimate().delayMs;
-    const cap = stalledBytesPerMs([...this.#pending], 'up', heardMs);
-    if (cap === undefined) return;
-    const left = request.plan.upBytes / cap;
-    if (left < request.plan.restMs) return;
+    if (request === undefined || request.done) return;
+    const nowMs = this.#clock.nowMs;
+    const leftMs = this.#leftMs(request);
+    const resumes = request.sentMs !== undefined && plan.upBytes === 0;
+    const deviceMs = resumes ? request.plan.restMs : plan.deviceMs;
+    const startMs = deviceMs > 0 ? Math.max(nowMs, this.#deviceFreeMs) : nowMs;
+    if (startMs - nowMs + deviceMs + this.#linkMs(plan) >= leftMs) return;
     this.#abandoned += 1;
-    const endMs = Math.max(this.#clock.nowMs, this.#deviceFreeMs) + request.plan.restMs;
-    this.#deviceFreeMs = endMs;
-    this.#clock.at(endMs, () => this.#finish(request));
+    if (deviceMs > 0) this.#deviceFreeMs = startMs + deviceMs;
+    this.#clock.at(startMs + deviceMs, () => {
+      if (request.done) return;
+      if (plan.upBytes === 0) this.#finish(request);
+      else this.#send(request, plan);
+    });
+  }
+
+  /** When a request will be answered on its plan, by what is believed. */
+  #leftMs(request: Request): number {
+    const { plan, sentMs, cutMs } = request;
+    const nowMs = this.#clock.nowMs;
+    if (sentMs === undefined) return cutMs - nowMs + this.#linkMs(plan);
+    const estimate = this.#estimator.estimate();
+    const stall = stalledMs({ nowMs, estimate, pending: [...this.#pending] });
+    return Math.max(0, sentMs + this.#linkMs(plan) - stall - nowMs) + stall;
+  }
+
+  /** From the cut to the answer. */
+  #linkMs(plan: PlanCosts): number {
+    if (plan.upBytes === 0) return 0;
+    const [hop] = this.#problemFor(plan.tierOf).hops;
+    if (hop === undefined) return 0;
+    return 2 * hop.delayMs + plan.upBytes / hop.upBytesPerMs + plan.remoteMs + plan.downBytes / hop.downBytesPerMs;
   }
 
   #problemFor(tierOf: Assignment): Problem {

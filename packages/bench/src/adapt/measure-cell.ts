@@ -24,24 +24,21 @@ export interface CellResult {
 }
 
 /**
- * Plays a cell: as many requests, one after the other, as the best fixed split makes while the history lasts once; slower ones see
- * its beginning again.
+ * Plays a cell: the history once to an adapting session, one request after the other, then as many requests to every fixed split;
+ * slower ones see the history's beginning again.
  */
 export function measureCell(cell: Cell, policy: AdaptationOptions = {}): CellResult {
   const { subject, timeline } = cell;
   const problem = cellProblem(subject.graph, cell);
   const graph: PreparedGraph = prepareGraph(problem);
   const plans = candidatePlans(problem, graph);
-  const adapt = (requests: number) => new AdaptiveRun({ problem, graph, timeline, policy, requests }).run();
-  const fromMs = adapt(1).startMs;
-  const untilMs = fromMs + timeline.history.lengthMs;
-  const requests = Math.max(...plans.map((plan) => runFixed(plan, timeline, { fromMs, untilMs }).requests));
+  const adaptive = new AdaptiveRun({ problem, graph, timeline, policy, forMs: timeline.history.lengthMs }).run();
+  const { requests, startMs: fromMs } = adaptive;
   const fixed = plans
     .map((plan) => ({ plan, ms: runFixed(plan, timeline, { fromMs, requests }).endMs - fromMs }))
     .sort((a, b) => a.ms - b.ms);
   const [best] = fixed;
   if (best === undefined) throw new RangeError('A problem without plans');
-  const adaptive = adapt(requests);
   const hindsight = runHindsight(plans, timeline, { fromMs, requests, switchMs: buildMs });
   return {
     requests,

@@ -29,35 +29,23 @@ export interface LinkOutlook {
 }
 
 /**
- * The link as the requests of one plan will find it: TCP's ramp as it is for what they send and how often, and no faster than what
- * is under way for too long already shows it to be. An outage shows within the first seconds, although nothing is heard.
+ * The link as the requests of one plan will find it: TCP's ramp as it is for what they send and how often. While something is under
+ * way for longer than it should be, the link is taken to stand still for as long again: so an outage shows within the first
+ * seconds, although nothing is heard, and a short fade does no harm.
  */
-export function expectedLink({ nowMs, estimate, ramp, pending, bytes, restMs }: LinkOutlook): LinkEstimate {
+export function expectedLink(outlook: LinkOutlook): LinkEstimate {
+  const { estimate, ramp, bytes, restMs } = outlook;
   const fit = fitEstimate(estimate, bytes, rampFor(ramp, restMs));
-  const cap = (direction: LinkDirection, bytesPerMs: number) =>
-    Math.min(bytesPerMs, stalledBytesPerMs(pending, direction, nowMs - 2 * estimate.delayMs) ?? bytesPerMs);
-  return {
-    upBytesPerMs: cap('up', fit.upBytesPerMs),
-    downBytesPerMs: cap('down', fit.downBytesPerMs),
-    delayMs: fit.delayMs,
-  };
+  // A request crosses both ways, and a hop has one delay.
+  return { ...fit, delayMs: fit.delayMs + stalledMs(outlook) / 2 };
 }
 
-/**
- * The rate that a direction does not exceed, by what is under way.
- *
- * @param heardMs - what was sent before this moment should have been heard of, transfer time aside
- * @returns undefined when nothing was under way then
- */
-export function stalledBytesPerMs(
-  pending: readonly PendingTransfer[],
-  direction: LinkDirection,
-  heardMs: number,
-): number | undefined {
-  const rates = pending
-    .filter((transfer) => transfer.direction === direction && transfer.sentMs < heardMs)
-    .map(({ bytes, sentMs }) => bytes / (heardMs - sentMs));
-  return rates.length === 0 ? undefined : Math.min(...rates);
+/** For how long a link has stood still: what is under way the longest beyond its time; 0 when nothing is. */
+export function stalledMs({ nowMs, estimate, pending }: Pick<LinkOutlook, 'nowMs' | 'estimate' | 'pending'>): number {
+  return pending.reduce((most, { direction, bytes, sentMs }) => {
+    const bytesPerMs = direction === 'up' ? estimate.upBytesPerMs : estimate.downBytesPerMs;
+    return Math.max(most, nowMs - sentMs - 2 * estimate.delayMs - bytes / bytesPerMs);
+  }, 0);
 }
 
 /** A connection that rests for less than a second keeps the window that its requests have widened. */

@@ -4,5 +4,5 @@
  * @packageDocumentation
  */
 export { AdaptationPolicy } from './adaptation-policy.ts';
-export { expectedLink, type LinkOutlook, type PendingTransfer, stalledBytesPerMs } from './expected-link.ts';
+export { expectedLink, type LinkOutlook, type PendingTransfer, stalledMs } from './expected-link.ts';
 export type { AdaptationOptions, Beliefs, Declined, Obstacle, SwitchCost, SwitchTo, Verdict } from './verdict.ts';

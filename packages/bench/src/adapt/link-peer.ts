@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import {
+  type Control,
+  encodeControl,
+  encodeFrame,
+  FrameAssembler,
+  type LinkSocket,
+  PingAnswerer,
+  parseControl,
+  SendQueue,
+  timedNotice,
+} from '@d3/protocol';
+import { makeTensor } from '@d3/tensor';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+const LIMITS = { maxTensorBytes: 1 << 26, maxFrameBytes: 1 << 26, maxInFlight: 64 };
+
+/** The farther end of a link that computes nothing: it answers each request with as many bytes as the request's epoch says. */
+export class LinkPeer {
+  readonly #server: WebSocketServer;
+  /** When the last request was whole; its result was sent right then. */
+  readonly lastMs: { whole: number } = { whole: Number.NaN };
+
+  private constructor(server: WebSocketServer) {
+    this.#server = server;
+    server.on('connection', (socket) => this.#serve(socket));
+  }
+
+  /** Listens on a free port of loopback. */
+  static async start(): Promise<LinkPeer> {
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
+    const peer = new LinkPeer(server);
+    await once(server, 'listening');
+    return peer;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends every link. */
+  async close(): Promise<void> {
+    for (const socket of this.#server.clients) socket.terminate();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #serve(socket: WebSocket): void {
+    const pings = new PingAnswerer();
+    const assembler = new FrameAssembler({ limits: LIMITS });
+    const queue = new SendQueue(socket as unknown as LinkSocket, 'the near side');
+    socket.on('error', () => undefined);
+    socket.on('close', () => queue.close());
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (!isBinary) return this.#answer(queue, pings, parseControl(data.toString('utf8')));
+      const event = assembler.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      if (event === undefined || !('frame' in event)) return;
+      const { header, timing } = event.frame;
+      this.lastMs.whole = performance.now();
+      const notice = timedNotice(header.request, timing);
+      if (notice !== undefined) queue.sendText(encodeControl(notice));
+      const { request, epoch } = header;
+      const result = encodeFrame({ kind: 'result', request, epoch }, { y: noise('y', epoch) });
+      queue.sendFrame({ request, bytes: result.payloadBytes, messages: result }).catch(() => undefined);
+    });
+  }
+
+  #answer(queue: SendQueue, pings: PingAnswerer, control: Control): void {
+    if (control.type !== 'ping' || !('body' in control)) return;
+    const { id, body } = control;
+    queue.sendText(encodeControl({ type: 'ping', id, reply: pings.answer(body) }));
+  }
+}
+
+/** A tensor of bytes without zeros, so that no codec makes it smaller. */
+export function noise(name: string, bytes: number): ReturnType<typeof makeTensor> {
+  return makeTensor(name, 'uint8', [bytes], new Uint8Array(bytes).fill(7));
+}
