@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Constraints } from '@d3/partition';
 import { segmentsOf } from '@d3/partition';
-import type { Browser, Page, Worker } from 'playwright-core';
+import type { Browser, Worker } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fabric, startFabric } from './client-browser/fabric.ts';
 import type { Ran } from './client-browser/page.ts';
@@ -15,6 +15,7 @@ import {
   openPage,
   removeSite,
   serveHarness,
+  workerNamed,
 } from './harness/index.ts';
 
 type Exports = typeof import('./client-browser/page.ts');
@@ -309,12 +310,6 @@ function topFive(values: readonly number[]): number[] {
 
 function maxDifference(a: readonly number[], b: readonly number[]): number {
   return a.reduce((most, value, index) => Math.max(most, Math.abs(value - (b[index] ?? Number.NaN))), 0);
-}
-
-function workerNamed(page: Page, name: RegExp): Worker {
-  const worker = page.workers().findLast((candidate) => name.test(candidate.url()));
-  if (worker === undefined) throw new Error(`No worker ${name} among ${page.workers().map((w) => w.url())}`);
-  return worker;
 }
 
 /** Times a 5 ms timer in a worker; the returned function stops and gives the longest time that it was late. */

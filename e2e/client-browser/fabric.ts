@@ -1,22 +1,14 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeManifest, extractSegment, type Manifest, packModel } from '@d3/onnx';
+import type { Manifest } from '@d3/onnx';
 import { FrameAssembler, type FrameHeader } from '@d3/protocol';
 import { normalise, parseSidecar, pixelsOf } from '@d3/runtime';
-import { createNodeBackend, decodePicture, inferShapes } from '@d3/runtime/node';
+import { decodePicture } from '@d3/runtime/node';
 import { type Server, serve } from '@d3/server';
 import type { TensorMap } from '@d3/tensor';
 import { type ShapingProxy, startShapingProxy, type TapEvent } from '@d3/testkit';
-
-/** An ONNX file and what lies beside it. */
-export interface ModelFiles {
-  readonly name: string;
-  readonly folder: string;
-  readonly onnx: string;
-  readonly sidecar: string;
-  readonly labels: string;
-}
+import { type ModelFiles, packInto, runWhole } from '../harness/index.ts';
 
 /** Edge and cloud of one model, the edge behind a tap. */
 export interface Fabric {
@@ -38,16 +30,9 @@ const LIMITS = { maxTensorBytes: 1 << 28, maxFrameBytes: 1 << 28, maxInFlight: 6
 /** Packs a model into the cloud's folder and starts cloud, edge and tap. */
 export async function startFabric(files: ModelFiles): Promise<Fabric> {
   const root = await mkdtemp(join(tmpdir(), 'd3-fabric-'));
-  const folder = join(root, 'models', files.name);
   const read = async (name: string) => new Uint8Array(await readFile(join(files.folder, name)));
-  const packed = await packModel(await read(files.onnx), { name: files.name, infer: inferShapes });
-  await mkdir(join(folder, 'weights'), { recursive: true });
+  const packed = await packInto(join(root, 'models'), files);
   await mkdir(join(root, 'none'));
-  await writeFile(join(folder, 'manifest.json'), encodeManifest(packed.manifest));
-  await writeFile(join(folder, 'graph.onnx'), packed.graph);
-  await writeFile(join(folder, 'model.d3.json'), await read(files.sidecar));
-  await writeFile(join(folder, files.labels), await read(files.labels));
-  for (const [id, bytes] of packed.weights) await writeFile(join(folder, 'weights', id), bytes);
   const cloud = await serve({ tier: 'cloud', models: join(root, 'models'), cache: join(root, 'cloud'), workers: 1 });
   const upstream = cloud.url;
   const edge = await serve({
@@ -75,23 +60,14 @@ export async function startFabric(files: ModelFiles): Promise<Fabric> {
       const [input] = sidecar.inputs;
       if (input === undefined) throw new Error('The sidecar names no input');
       const tensor = normalise(pixelsOf(decodePicture(await read(picture)), input), input);
-      return await runNatively(packed, { [input.name]: tensor });
+      return floatsOf((await runWhole(packed, [{ [input.name]: tensor }]))[0]);
     },
     close: () => closeAll({ proxy, servers: [edge, cloud], root }),
   };
 }
 
-async function runNatively(
-  packed: Awaited<ReturnType<typeof packModel>>,
-  inputs: TensorMap,
-): Promise<readonly number[]> {
-  const layers = packed.manifest.layers.map((_, index) => index);
-  const model = extractSegment(packed, layers, { locate: ({ id }) => ({ path: id, offset: 0 }) });
-  const backend = await createNodeBackend();
-  const weights = { kind: 'blobs', blobs: packed.weights } as const;
-  const session = await backend.prepare({ id: 'whole', model, level: packed.manifest.level, weights });
-  const [output] = Object.values((await session.run(inputs)).outputs);
-  await backend.dispose();
+function floatsOf(outputs: TensorMap | undefined): readonly number[] {
+  const [output] = Object.values(outputs ?? {});
   if (output === undefined) throw new Error('The network gave no output');
   return [...new Float32Array(output.bytes.buffer, output.bytes.byteOffset, output.bytes.byteLength / 4)];
 }

@@ -1,4 +1,4 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Worker } from 'playwright-core';
 
 /** An open page whose script's exports can be called. */
 export interface HarnessPage<Exports> {
@@ -42,4 +42,11 @@ function callExport(request: { name: string; args: unknown[] }): unknown {
   const target = harness[request.name];
   if (target === undefined) throw new Error(`The page exports no '${request.name}'`);
   return target(...request.args);
+}
+
+/** The page's latest worker whose script is named so. */
+export function workerNamed(page: Page, name: RegExp): Worker {
+  const worker = page.workers().findLast((candidate) => name.test(candidate.url()));
+  if (worker === undefined) throw new Error(`No worker ${name} among ${page.workers().map((w) => w.url())}`);
+  return worker;
 }
