@@ -10,8 +10,10 @@ export interface ServerLimits extends Limits {
   readonly maxQueued: number;
   /** Links open at once. */
   readonly maxLinks: number;
-  /** Bytes that wait to be sent on one link. */
+  /** Bytes that wait to be sent on one link, and of requests that pass through and are kept until their result. */
   readonly maxQueuedBytes: number;
+  /** Weights of prepared segments that are kept warm, in bytes; those that epochs hold may go beyond. */
+  readonly maxSegmentBytes: number;
 }
 
 /** How a tier is served. */
@@ -38,8 +40,18 @@ export interface ServerOptions {
   readonly workers?: number;
   /** Where devices may reach this server directly; default the listening address when that is a loopback one. */
   readonly publicUrl?: string;
+  /**
+   * What becomes of requests when the upstream is lost under them: `finish` runs the layers of the tiers behind here, where
+   * memory allows, `fail` answers `SERVER_UPSTREAM_LOST`. Default `finish`.
+   */
+  readonly upstreamLoss?: UpstreamLoss;
+  /** Prepare for a lost upstream while nothing runs, as far as memory is free. Default true. */
+  readonly prepareForLoss?: boolean;
   readonly limits?: Partial<ServerLimits>;
 }
+
+/** See {@link ServerOptions.upstreamLoss}. */
+export type UpstreamLoss = 'finish' | 'fail';
 
 /** Documented defaults of {@link ServerLimits}. */
 export const DEFAULT_LIMITS: ServerLimits = {
@@ -50,6 +62,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxQueued: 512,
   maxLinks: 256,
   maxQueuedBytes: 256 << 20,
+  maxSegmentBytes: 1 << 30,
 };
 
 const TIER = /^[a-z][a-z0-9-]{0,63}$/;
@@ -60,7 +73,7 @@ const TIER = /^[a-z][a-z0-9-]{0,63}$/;
  * @throws D3Error `SERVER_OPTION_INVALID`, `SERVER_TOKEN_REQUIRED`
  */
 export function checkOptions(options: ServerOptions): void {
-  const { tier, host = '127.0.0.1', token, slowdown = 1, workers = 1, upstream } = options;
+  const { tier, host = '127.0.0.1', token, slowdown = 1, workers = 1, upstream, upstreamLoss = 'finish' } = options;
   if (!TIER.test(tier)) throw invalid('tier', tier, "a name like 'edge' is wanted");
   if (!(Number.isFinite(slowdown) && slowdown >= 1))
     throw invalid('slowdown', slowdown, 'a factor of 1 or more is wanted');
@@ -68,6 +81,8 @@ export function checkOptions(options: ServerOptions): void {
     throw invalid('workers', workers, 'a whole number from 1 to 256 is wanted');
   }
   if (upstream !== undefined) parseUpstream(upstream);
+  if (!['finish', 'fail'].includes(upstreamLoss))
+    throw invalid('upstreamLoss', upstreamLoss, "'finish' or 'fail' is wanted");
   for (const [name, value] of Object.entries(options.limits ?? {})) {
     if (!(Number.isSafeInteger(value) && value >= 1))
       throw invalid(`limits.${name}`, value, 'a whole number ≥ 1 is wanted');

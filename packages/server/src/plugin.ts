@@ -62,10 +62,12 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const store = storeOf(app, options);
   const profile = await calibratedProfile(tier, backend, cache);
-  const executor = new Executor({ tier, backend, store, cache, maxQueued: limits.maxQueued });
+  const { maxQueued, maxSegmentBytes } = limits;
+  const executor = new Executor({ tier, backend, store, cache, maxQueued, maxSegmentBytes });
   const state = new TierState({ profile, backend, store, limits, publicUrl: () => options.publicUrl ?? localUrl(app) });
   const links = new LinkSessions({
     ...{ tier, token, limits, store, executor, log: app.log },
+    ...{ standsIn: options.upstreamLoss !== 'fail', preparesAhead: options.prepareForLoss ?? true },
     upstream: () => state.upstream,
     welcome: () => state.welcome(),
     draining: () => state.draining,
@@ -75,7 +77,11 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
     ...{ protocol: 1, tier, agent: `d3-server/${VERSION}`, profile, numericClass: backend.numericClass },
     ...optional('token', options.upstreamToken ?? token),
   };
-  state.upstream = upstreamOf(app, options, { hello, onChange: () => links.announce(state.profiles(), state.links()) });
+  const onChange = () => {
+    links.announce(state.profiles(), state.links());
+    if (state.upstream?.state === undefined) links.standIn();
+  };
+  state.upstream = upstreamOf(app, options, { hello, onChange });
 
   let draining: Promise<void> | undefined;
   const drain = (reason: string) => {

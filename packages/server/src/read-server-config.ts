@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { serverError } from './errors.ts';
-import { checkOptions } from './options.ts';
+import { checkOptions, type UpstreamLoss } from './options.ts';
 import type { ServeOptions } from './serve.ts';
 
 /** Where a server's configuration comes from. */
@@ -26,6 +26,8 @@ const NAMES = [
   'allow-origin',
   'slowdown',
   'workers',
+  'upstream-loss',
+  'prepare-for-loss',
   'public-url',
   'tls-key',
   'tls-cert',
@@ -59,6 +61,8 @@ export function readServerConfig(tier: string, sources: ConfigSources): ServeOpt
       allowOrigins: origins,
       slowdown: toNumber('slowdown', get('slowdown')),
       workers: toNumber('workers', get('workers')),
+      upstreamLoss: get('upstream-loss') as UpstreamLoss | undefined,
+      prepareForLoss: toSwitch('prepare-for-loss', get('prepare-for-loss')),
       publicUrl: get('public-url'),
       tls: readTls(get('tls-key'), get('tls-cert')),
     }),
@@ -88,6 +92,11 @@ function toNumber(option: string, text: string | undefined): number | undefined 
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value)) return value;
   throw serverError('SERVER_OPTION_INVALID', { option, value: `'${text}'`, problem: 'a number is wanted' });
+}
+
+function toSwitch(option: string, text: string | undefined): boolean | undefined {
+  if (text === undefined || text === 'yes' || text === 'no') return text === undefined ? undefined : text === 'yes';
+  throw serverError('SERVER_OPTION_INVALID', { option, value: `'${text}'`, problem: "'yes' or 'no' is wanted" });
 }
 
 function readTls(key: string | undefined, cert: string | undefined): { key: Buffer; cert: Buffer } | undefined {

@@ -18,6 +18,8 @@ export interface ExecutorOptions {
   /** Folder for the assembled weights. */
   readonly cache: string;
   readonly maxQueued: number;
+  /** Weights of prepared segments that are kept, in bytes; those in use may go beyond. */
+  readonly maxSegmentBytes: number;
 }
 
 /** Layers of a model, ready to run. Shared: whoever got it releases it once. */
@@ -43,12 +45,27 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
-    this.#sessions = new SessionCache(options.backend);
+    this.#sessions = new SessionCache(options.backend, { maxWeightBytes: options.maxSegmentBytes });
   }
 
   /** Requests that wait or run. */
   get queued(): number {
     return this.#queued;
+  }
+
+  /** Weights of prepared segments that are kept, in bytes. */
+  get maxSegmentBytes(): number {
+    return this.#options.maxSegmentBytes;
+  }
+
+  /** What more segments may take until some that are not in use have to go. */
+  get freeBytes(): number {
+    return Math.max(0, this.#options.maxSegmentBytes - this.#sessions.weightBytes);
+  }
+
+  /** Whether a segment is there, or about to be. */
+  isWarm(model: StoredModel, layers: readonly number[]): boolean {
+    return this.#sessions.ids.includes(segmentId(model, layers));
   }
 
   /**
@@ -58,8 +75,7 @@ export class Executor {
    * @throws D3Error what the store, `@d3/onnx` or the backend throw; nothing is kept then
    */
   async prepare(model: StoredModel, layers: readonly number[]): Promise<PreparedSegment> {
-    const digest = createHash('sha256').update(layers.join(',')).digest('hex').slice(0, 16);
-    const id = `${model.manifest.hash}/${digest}`;
+    const id = segmentId(model, layers);
     return { ...(await this.#sessions.lend(id, () => this.#specOf(model, layers, id))), layers };
   }
 
@@ -110,4 +126,8 @@ export class Executor {
     const read = (id: string) => readFile(store.weightFile(stored, id).path);
     return await assembleWeights(manifest, read, join(folder, `${manifest.hash}.bin`));
   }
+}
+
+function segmentId({ manifest }: StoredModel, layers: readonly number[]): string {
+  return `${manifest.hash}/${createHash('sha256').update(layers.join(',')).digest('hex').slice(0, 16)}`;
 }

@@ -79,6 +79,11 @@ export class EpochTable {
     this.#freeIfUnused(epoch, entry);
   }
 
+  /** Those that are ready and not released. */
+  get ready(): readonly PreparedEpoch[] {
+    return [...this.#entries.keys()].flatMap((epoch) => this.peek(epoch) ?? []);
+  }
+
   /** Releases all. */
   clear(): void {
     for (const epoch of [...this.#entries.keys()]) this.release(epoch);
@@ -103,6 +108,7 @@ export class EpochTable {
     if (this.#entries.get(epoch) !== entry) return;
     this.#entries.delete(epoch);
     entry.prepared.own?.release();
+    entry.prepared.standIn?.stop();
     this.#services.nextTier.release(epoch);
   }
 }

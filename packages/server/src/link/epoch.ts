@@ -11,6 +11,8 @@ export interface EpochPlan {
   readonly incoming: readonly ManifestTensor[];
   /** Names of the tensors that cross the hop above, upwards. */
   readonly upward: readonly string[];
+  /** Layers of all tiers above. */
+  readonly behind: readonly number[];
   /** Whether a tier above holds a layer. */
   readonly continues: boolean;
 }
@@ -30,12 +32,14 @@ export function planEpoch(proposal: Proposal, manifest: Manifest, tier: string):
   const problem = assignmentProblem(proposal, manifest);
   if (problem !== undefined) throw refuse(problem);
   const { segments, boundaries } = segmentsOf(manifest, tierOf, tiers.length);
+  const behind = tierOf.flatMap((index, layer) => (index > own ? [layer] : []));
   const byName = new Map(manifest.tensors.map((tensor) => [tensor.name, tensor]));
   return {
     layers: segments[own]?.layers ?? [],
     incoming: (boundaries[own - 1] ?? []).flatMap((name) => byName.get(name) ?? []),
     upward: boundaries[own] ?? [],
-    continues: tierOf.some((index) => index > own),
+    behind,
+    continues: behind.length > 0,
   };
 }
 

@@ -117,7 +117,11 @@ describe('a link to a tier', () => {
       (control) => control.type === 'refused' && control.notice.error.code === 'PROTOCOL_MESSAGE_MALFORMED',
     );
     link.socket.send(encodeControl({ type: 'ping', id: 10, body: { sentMs: 4 } }));
-    expect(await link.next(({ type }) => type === 'ping')).toMatchObject({ type: 'ping', id: 10, reply: { sentMs: 4 } });
+    expect(await link.next(({ type }) => type === 'ping')).toMatchObject({
+      type: 'ping',
+      id: 10,
+      reply: { sentMs: 4 },
+    });
   });
 
   it('closes on a message that is longer than any may be', async () => {

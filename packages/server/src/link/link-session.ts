@@ -7,6 +7,7 @@ import {
   checkExpected,
   encodeControl,
   encodeFrame,
+  encodeHeader,
   FrameAssembler,
   type FrameHeader,
   type FrameTiming,
@@ -29,6 +30,7 @@ import { sameToken } from '../same-token.ts';
 import { NextTier } from '../upstream/next-tier.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { EpochTable } from './epoch-table.ts';
+import { isLoss } from './loss.ts';
 import type { PreparedEpoch } from './prepared-epoch.ts';
 import { recognisableRequest } from './recognisable-request.ts';
 import { Relay } from './relay.ts';
@@ -41,6 +43,10 @@ export interface LinkServices {
   readonly limits: ServerLimits;
   readonly store: ModelStore;
   readonly executor: Executor;
+  /** Whether layers of the next tier run here when that is lost. */
+  readonly standsIn: boolean;
+  /** Whether that is prepared for while nothing runs. */
+  readonly preparesAhead: boolean;
   /** The next tier, if there is one. */
   readonly upstream: () => Upstream | undefined;
   readonly log: FastifyBaseLogger;
@@ -83,6 +89,8 @@ export class LinkSession {
   readonly #nextTier: NextTier;
   readonly #jobs = new Map<number, Job>();
   readonly #repeated = new Set<number>();
+  /** Requests that were relayed until the next tier was lost, and are about to be assembled here. */
+  readonly #takenOver = new Set<number>();
   readonly #pings = new PingAnswerer();
   readonly #helloTimer: NodeJS.Timeout;
   readonly #onIdle: () => void;
@@ -106,9 +114,14 @@ export class LinkSession {
     socket.on('error', (error) => services.log.debug({ err: error }, 'link error'));
   }
 
-  /** Requests in flight. */
+  /** Requests in flight, those that are still coming included. */
   get inFlight(): number {
-    return this.#jobs.size;
+    return this.#jobs.size + this.#assembler.pending;
+  }
+
+  /** The next tier is gone: makes its layers ready here for the epochs that have some. */
+  async standIn(): Promise<void> {
+    for (const { standIn } of this.#epochs.ready) await standIn?.warmUp();
   }
 
   /** Tells the peer, once it has greeted, that tiers or links changed. */
@@ -118,7 +131,7 @@ export class LinkSession {
 
   /** Fails requests of whose frame nothing came for `idleMs`. */
   expire(idleMs: number): void {
-    for (const { request, error } of this.#assembler.expire(idleMs)) this.#fail(request, error);
+    for (const { request, error } of this.#assembler.expire(idleMs)) this.#reject(request, error);
     for (const { relay } of [...this.#jobs.values()]) relay?.expire(idleMs);
   }
 
@@ -176,7 +189,9 @@ export class LinkSession {
       return {};
     }
     this.#checkServing();
-    return await this.#epochs.propose(control.body);
+    const ready = await this.#epochs.propose(control.body);
+    if (this.#services.preparesAhead) void this.#epochs.peek(ready.epoch)?.standIn?.warmUpAhead();
+    return ready;
   }
 
   async #greet(hello: ControlMap['hello'][0]): Promise<Welcome> {
@@ -199,14 +214,23 @@ export class LinkSession {
       if (!this.#greeted) throw serverError('SERVER_HELLO_REQUIRED', { type: 'frame' });
       const prefix = readPrefix(message);
       if (this.#isRepeat(prefix)) return;
-      if (this.#relayed(message, prefix)) return;
-      const event = this.#assembler.push(message);
-      if (event === undefined) return;
-      if ('frame' in event) this.#start(event.frame);
-      else this.#fail(event.rejected.request, event.rejected.error);
+      if (!this.#relayed(message, prefix)) this.#assemble(message);
     } catch (error) {
       this.#refuse(this.#services.explain(error, 'a binary message').toJSON());
     }
+  }
+
+  #assemble(message: Uint8Array<ArrayBuffer>): void {
+    const event = this.#assembler.push(message);
+    if (event === undefined) return;
+    if ('frame' in event) this.#start(event.frame);
+    else this.#reject(event.rejected.request, event.rejected.error);
+  }
+
+  /** Fails a request that never became a job. */
+  #reject(request: number, error: unknown): void {
+    this.#fail(request, error);
+    if (this.inFlight === 0) this.#onIdle();
   }
 
   /** Whether a message is of a request that was sent again while it runs: it is answered once. */
@@ -218,7 +242,7 @@ export class LinkSession {
 
   /** Called by the assembler before it takes a frame. */
   #expect(header: FrameHeader): void {
-    this.#admit(header.request);
+    if (!this.#takenOver.delete(header.request)) this.#admit(header.request);
     checkExpected(header, this.#epochs.find(header.epoch).expected);
   }
 
@@ -290,6 +314,8 @@ export class LinkSession {
   #beginRelay(message: Uint8Array<ArrayBuffer>, { request, epoch }: MessagePrefix): Relay | undefined {
     const prepared = this.#epochs.peek(epoch);
     if (prepared === undefined || prepared.own !== undefined || !prepared.plan.continues) return undefined;
+    // The next tier is not there this moment: the whole frame is needed here, to be done here.
+    if (prepared.standIn !== undefined && this.#nextTier.peek(epoch) === undefined) return undefined;
     try {
       const header = parseHeader(message);
       this.#admit(request);
@@ -306,16 +332,20 @@ export class LinkSession {
     const { end } = this.#epochs.use(epoch);
     const abort = new AbortController();
     const timer = this.#limit(abort, header);
+    const endsMs = performance.now() + (header.deadlineMs ?? Number.POSITIVE_INFINITY);
     const relay: Relay = new Relay({
       header,
       link: this.#nextTier.ready(prepared.proposal).then(({ link }) => link),
       hop: hopName(prepared, this.#services.tier),
       onWhole: (timing) => this.#tellTiming(request, timing),
       sendDown: (message) => this.#queue.sendFrame({ request, bytes: message.byteLength, messages: [message] }),
+      maxKeptBytes: prepared.standIn === undefined ? 0 : this.#services.limits.maxQueuedBytes,
       onEnd: (error) => {
         clearTimeout(timer);
         end();
-        if (error !== undefined) this.#fail(request, this.#nextTier.explain(error));
+        const why = { error: this.#nextTier.explain(error), header, endsMs };
+        if (this.#takesOver(relay, why)) return;
+        if (error !== undefined) this.#fail(request, why.error);
         this.#finish(request);
       },
     });
@@ -327,6 +357,19 @@ export class LinkSession {
     return relay;
   }
 
+  /** When the next tier was lost, assembles here what was to pass through; tells whether. */
+  #takesOver(relay: Relay, why: { error: unknown; header: FrameHeader; endsMs: number }): boolean {
+    const { error, header, endsMs } = why;
+    const { request, epoch } = header;
+    const messages = relay.kept?.slice(1);
+    if (messages === undefined || !isLoss(error) || this.#epochs.peek(epoch)?.standIn === undefined) return false;
+    this.#jobs.delete(request);
+    this.#takenOver.add(request);
+    const deadlineMs = Number.isFinite(endsMs) ? { deadlineMs: Math.max(1, endsMs - performance.now()) } : {};
+    for (const message of [encodeHeader({ ...header, ...deadlineMs }), ...messages]) this.#assemble(message);
+    return true;
+  }
+
   #cancel(request: number): void {
     this.#assembler.drop(request);
     this.#queue.drop(request);
@@ -336,7 +379,7 @@ export class LinkSession {
   #finish(request: number): void {
     this.#jobs.delete(request);
     this.#repeated.delete(request);
-    if (this.#jobs.size === 0) this.#onIdle();
+    if (this.inFlight === 0) this.#onIdle();
   }
 
   #fail(request: number, error: unknown): void {

@@ -40,6 +40,11 @@ export class LinkSessions {
     for (const session of this.#sessions.values()) session.announce(profiles, links);
   }
 
+  /** The next tier is gone: every link makes its layers ready here. */
+  standIn(): void {
+    for (const session of this.#sessions.values()) void session.standIn();
+  }
+
   /**
    * Tells every peer that the server goes away, waits until what is in flight has ended, at most `withinMs`, and closes all
    * with 1001.

@@ -6,6 +6,8 @@ import type { ModelStore } from '../model-store/model-store.ts';
 import { pixelShapes } from '../model-store/picture-inputs.ts';
 import type { NextTier } from '../upstream/next-tier.ts';
 import { type EpochPlan, expectedTensors, planEpoch } from './epoch.ts';
+import { isLoss } from './loss.ts';
+import { StandIn } from './stand-in.ts';
 
 /** What preparing an epoch needs. */
 export interface EpochServices {
@@ -13,6 +15,8 @@ export interface EpochServices {
   readonly store: ModelStore;
   readonly executor: Executor;
   readonly nextTier: NextTier;
+  /** Whether the layers behind may run here when the tier behind is lost. */
+  readonly standsIn: boolean;
 }
 
 /** An epoch that is warm on this tier and all behind it. */
@@ -26,11 +30,13 @@ export interface PreparedEpoch {
   readonly expected: readonly ExpectedTensor[];
   /** Network inputs that may come as pictures. */
   readonly pictures: ReadonlyMap<string, SidecarInput>;
+  /** For the layers behind; absent where there are none, or where losing them is to fail. */
+  readonly standIn: StandIn | undefined;
   readonly ready: Ready;
 }
 
 /**
- * Prepares an epoch here and, if layers lie behind, there; both at once.
+ * Prepares an epoch here and, if layers lie behind, there; both at once. A tier behind that is lost is stood in for.
  *
  * @throws D3Error the first that stood in the way; nothing stays prepared then
  */
@@ -41,7 +47,9 @@ export async function prepareEpoch(proposal: Proposal, services: EpochServices):
   const plan = planEpoch(proposal, model.manifest, tier);
   const pictures = await store.pictureInputs(model);
   const here = plan.layers.length === 0 ? undefined : executor.prepare(model, plan.layers);
-  const there = plan.continues ? nextTier.ready(proposal) : undefined;
+  const standIn =
+    plan.continues && services.standsIn ? new StandIn({ executor, model, layers: plan.behind, pictures }) : undefined;
+  const there = plan.continues ? prepareBehind(proposal, nextTier, standIn) : undefined;
   const [own, behind] = await Promise.allSettled([here, there]);
   const failed = [own, behind].find((outcome) => outcome.status === 'rejected');
   if (own.status === 'rejected' || behind.status === 'rejected') {
@@ -49,7 +57,7 @@ export async function prepareEpoch(proposal: Proposal, services: EpochServices):
     if (behind.status === 'fulfilled' && behind.value !== undefined) nextTier.release(proposal.epoch);
     throw failed?.status === 'rejected' ? failed.reason : undefined;
   }
-  const preparedMs = { [tier]: performance.now() - startedMs, ...behind.value?.ready.preparedMs };
+  const preparedMs = { [tier]: performance.now() - startedMs, ...behind.value?.preparedMs };
   return {
     proposal,
     plan,
@@ -57,8 +65,20 @@ export async function prepareEpoch(proposal: Proposal, services: EpochServices):
     outputs: outputNames(model.manifest.tensors),
     expected: expectedTensors(plan.incoming, pixelShapes(pictures)),
     pictures,
+    standIn,
     ready: { epoch: proposal.epoch, preparedMs },
   };
+}
+
+/** Ready on the tiers behind; or here, if those are lost. */
+async function prepareBehind(proposal: Proposal, nextTier: NextTier, standIn: StandIn | undefined): Promise<Ready> {
+  try {
+    return (await nextTier.ready(proposal)).ready;
+  } catch (error) {
+    if (standIn === undefined || standIn.obstacle !== undefined || !isLoss(error)) throw error;
+    (await standIn.lend()).release();
+    return { epoch: proposal.epoch, preparedMs: {} };
+  }
 }
 
 function outputNames(tensors: readonly ManifestTensor[]): readonly string[] {

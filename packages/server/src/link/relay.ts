@@ -26,6 +26,8 @@ export interface RelayOptions {
   readonly sendDown: (message: Uint8Array<ArrayBuffer>) => Promise<void>;
   /** Called once, at the end, with why it failed if it did. */
   readonly onEnd: (error?: unknown) => void;
+  /** Keep what passed until the result comes, up to so many bytes; 0 keeps nothing. */
+  readonly maxKeptBytes: number;
 }
 
 /** A result on its way down. */
@@ -49,6 +51,8 @@ export class Relay {
   #sending: Promise<unknown>;
   #sentBytes = 0;
   #waiting = 0;
+  #kept: Uint8Array<ArrayBuffer>[] | undefined = [];
+  #keptBytes = 0;
   #result: Result | undefined;
   #unregister: ReturnType<LinkClient['relay']> | undefined;
   #ended = false;
@@ -65,6 +69,11 @@ export class Relay {
     return this.#waiting;
   }
 
+  /** Messages of the request, header first, all that came; undefined if some are gone or the result has begun to go down. */
+  get kept(): readonly Uint8Array<ArrayBuffer>[] | undefined {
+    return this.#kept;
+  }
+
   /** Whether all of the request came. */
   get whole(): boolean {
     return this.#sentBytes >= this.#announcedBytes;
@@ -77,6 +86,7 @@ export class Relay {
       return this.end(new RangeError(`${this.#sentBytes} bytes came where ${this.#announcedBytes} were announced`));
     }
     this.#waiting++;
+    this.#keep(message);
     const { link, header } = this.#options;
     const sent = this.#sending.then(async () => {
       if (!this.#ended) await (await link).forward(header.request, message);
@@ -110,6 +120,12 @@ export class Relay {
     this.#options.onEnd(error);
   }
 
+  #keep(message: Uint8Array<ArrayBuffer>): void {
+    this.#keptBytes += message.byteLength;
+    if (this.#keptBytes > this.#options.maxKeptBytes) this.#kept = undefined;
+    this.#kept?.push(message);
+  }
+
   #noteArrival(messageBytes: number): void {
     this.#sentBytes += messageBytes - PREFIX_BYTES;
     this.#arrivals.add(messageBytes, performance.now());
@@ -129,6 +145,7 @@ export class Relay {
       const header = parseHeader(message);
       const relayed = header.relayed ?? false;
       this.#result = { payloadBytes: frameBytes(header), receivedBytes: 0, sentBytes: 0, relayed };
+      this.#kept = undefined;
       const hops = [this.#hopOf(header), ...(header.hops ?? [])];
       return await this.#sendDown(encodeHeader({ ...header, hops, relayed: true }), this.#result, 0);
     }

@@ -1,9 +1,11 @@
-import type { AssembledFrame, HopTiming, LinkResult, SegmentTiming, TensorCodec } from '@d3/protocol';
-import { abortable, normalise } from '@d3/runtime';
+import type { AssembledFrame, HopTiming, SegmentTiming, TensorCodec } from '@d3/protocol';
+import { abortable, normalise, type SidecarInput } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
-import type { Executor } from '../executor/executor.ts';
+import type { Executor, PreparedSegment } from '../executor/executor.ts';
 import type { NextTier } from '../upstream/next-tier.ts';
+import { isLoss } from './loss.ts';
 import type { PreparedEpoch } from './prepared-epoch.ts';
+import type { StandIn } from './stand-in.ts';
 
 /** What a request needs besides its tensors. */
 export interface RequestServices {
@@ -29,7 +31,7 @@ export async function runRequest(
   services: RequestServices,
   epoch: PreparedEpoch,
   frame: AssembledFrame,
-  limits: { readonly signal: AbortSignal; readonly endsMs: number | undefined },
+  limits: RequestLimits,
 ): Promise<RequestOutcome> {
   const { own, plan, outputs: networkOutputs } = epoch;
   const pixels = pixelNames(frame);
@@ -37,28 +39,65 @@ export async function runRequest(
   const segments: SegmentTiming[] = [];
   let made: TensorMap = {};
   if (own !== undefined) {
-    const inputs = own.model.inputs.map(({ name }): [string, Tensor] => [
-      name,
-      inputTensor(name, { epoch, tensors, pixels }),
-    ]);
-    const run = await services.executor.run(own, Object.fromEntries(inputs), limits.signal);
+    const inputs = inputsOf(own, { pictures: epoch.pictures, tensors, pixels });
+    const run = await services.executor.run(own, inputs, limits.signal);
     made = run.outputs;
     segments.push(run.timing);
   }
   const mine = pick(made, networkOutputs);
   if (!plan.continues) return { outputs: mine, segments, hops: [] };
   const upward = pick({ ...tensors, ...made }, plan.upward);
-  const result = await finishBehind(services, { epoch, upward, pixels, request: frame.header.request }, limits);
+  const work = { epoch, upward, pixels, request: frame.header.request };
+  const result = await finishBehind(services, work, limits);
   return { outputs: { ...mine, ...result.outputs }, segments: [...segments, ...result.segments], hops: result.hops };
 }
 
+/** What is left of a request once this tier's own layers have run. */
+interface Remainder {
+  readonly epoch: PreparedEpoch;
+  /** The boundary, kept until the result is there. */
+  readonly upward: TensorMap;
+  /** Those of it that are pictures. */
+  readonly pixels: ReadonlySet<string>;
+  readonly request: number;
+}
+
+interface RequestLimits {
+  readonly signal: AbortSignal;
+  readonly endsMs: number | undefined;
+}
+
+/** Has the next tier finish; if that is lost, does it here. */
 async function finishBehind(
   services: RequestServices,
-  work: { epoch: PreparedEpoch; upward: TensorMap; pixels: ReadonlySet<string>; request: number },
-  limits: { readonly signal: AbortSignal; readonly endsMs: number | undefined },
-): Promise<LinkResult> {
+  work: Remainder,
+  limits: RequestLimits,
+): Promise<RequestOutcome> {
+  const { nextTier } = services;
+  const { proposal, standIn } = work.epoch;
+  if (standIn === undefined) return await finishThere(services, work, limits);
+  if (nextTier.peek(proposal.epoch) === undefined) {
+    if (nextTier.away) return await finishHere(services, { ...work, lost: nextTier.lost('it is away') }, limits);
+    if (standIn.warm) {
+      // It came back: this request does not wait until the epoch is ready there, later ones find it so.
+      nextTier.ready(proposal).catch(() => undefined);
+      return await runStandIn(services, { ...work, standIn }, limits);
+    }
+  }
+  try {
+    return await finishThere(services, work, limits);
+  } catch (error) {
+    if (limits.signal.aborted || !isLoss(error)) throw error;
+    return await finishHere(services, { ...work, lost: error as Error }, limits);
+  }
+}
+
+async function finishThere(
+  services: RequestServices,
+  work: Remainder,
+  { endsMs, signal }: RequestLimits,
+): Promise<RequestOutcome> {
   const { proposal } = work.epoch;
-  const { endsMs, signal } = limits;
   // A lost upstream is connected to, and prepares, anew: that may take longer than the request is waited for.
   const { link } = await abortable(services.nextTier.ready(proposal), signal);
   const codecs: Record<string, TensorCodec> = {};
@@ -73,6 +112,39 @@ async function finishBehind(
   }
 }
 
+/** Prepares the layers behind here, if they are not, and runs them; throws `lost`, with the reason, if that may not be. */
+async function finishHere(
+  services: RequestServices,
+  work: Remainder & { readonly lost: Error },
+  limits: RequestLimits,
+): Promise<RequestOutcome> {
+  const { standIn } = work.epoch;
+  if (standIn === undefined) throw work.lost;
+  if (standIn.obstacle !== undefined) {
+    throw services.nextTier.lost(`${work.lost.message}; the ${services.tier} cannot stand in: ${standIn.obstacle}`);
+  }
+  return await runStandIn(services, { ...work, standIn }, limits);
+}
+
+async function runStandIn(
+  services: RequestServices,
+  { standIn, upward, pixels, epoch }: Remainder & { readonly standIn: StandIn },
+  { signal }: RequestLimits,
+): Promise<RequestOutcome> {
+  const lending = standIn.lend();
+  const segment = await abortable(lending, signal).catch((error: unknown) => {
+    lending.then((late) => late.release()).catch(() => undefined);
+    throw error;
+  });
+  try {
+    const inputs = inputsOf(segment, { pictures: standIn.pictures, tensors: upward, pixels });
+    const { outputs, timing } = await services.executor.run(segment, inputs, signal);
+    return { outputs: pick(outputs, epoch.outputs), segments: [timing], hops: [] };
+  } finally {
+    segment.release();
+  }
+}
+
 /** `edge-cloud`, say: this tier and the one after it in the plan. */
 export function hopName({ proposal }: PreparedEpoch, tier: string): string {
   return `${tier}-${proposal.tiers[proposal.tiers.indexOf(tier) + 1] ?? 'upstream'}`;
@@ -82,13 +154,22 @@ function nameHop(hops: readonly HopTiming[], hop: string): readonly HopTiming[] 
   return hops.map((timing, index) => (index === 0 ? { ...timing, hop } : timing));
 }
 
-function inputTensor(
-  name: string,
-  from: { epoch: PreparedEpoch; tensors: TensorMap; pixels: ReadonlySet<string> },
-): Tensor {
-  const tensor = from.tensors[name];
+/** Where a segment's inputs come from. */
+interface InputSources {
+  readonly tensors: TensorMap;
+  /** Names of the tensors that came as pictures. */
+  readonly pixels: ReadonlySet<string>;
+  readonly pictures: ReadonlyMap<string, SidecarInput>;
+}
+
+function inputsOf({ model }: PreparedSegment, sources: InputSources): TensorMap {
+  return Object.fromEntries(model.inputs.map(({ name }) => [name, inputTensor(name, sources)]));
+}
+
+function inputTensor(name: string, { tensors, pixels, pictures }: InputSources): Tensor {
+  const tensor = tensors[name];
   if (tensor === undefined) throw new TypeError(`Segment input '${name}' is not in its frame`);
-  const picture = from.pixels.has(name) ? from.epoch.pictures.get(name) : undefined;
+  const picture = pixels.has(name) ? pictures.get(name) : undefined;
   return picture === undefined ? tensor : normalise(tensor, picture);
 }
 

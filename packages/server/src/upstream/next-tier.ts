@@ -10,6 +10,8 @@ interface Connection {
   readonly link: Promise<LinkClient>;
   /** Epochs that were proposed on this link. */
   readonly proposed: Map<number, Promise<Ready>>;
+  /** Those of them that are ready. */
+  readonly ready: Map<number, LinkClient>;
 }
 
 /**
@@ -37,23 +39,46 @@ export class NextTier {
     if (this.#upstream === undefined) throw serverError('SERVER_UPSTREAM_MISSING', { epoch, tier: this.#tier });
     const connection = this.#connect(this.#upstream);
     const link = await connection.link.catch((error) => {
-      throw this.#lost((error as Error).message, error);
+      throw this.lost((error as Error).message, error);
     });
     const known = connection.proposed.get(epoch);
     const proposing = known ?? link.ask('propose', proposal, { timeoutMs: PREPARE_WITHIN_MS });
     connection.proposed.set(epoch, proposing);
     try {
-      return { link, ready: await proposing };
+      const ready = await proposing;
+      if (connection.proposed.get(epoch) === proposing) connection.ready.set(epoch, link);
+      return { link, ready };
     } catch (error) {
       connection.proposed.delete(epoch);
-      throw link.open ? error : this.#lost('it closed', error);
+      throw link.open ? error : this.lost('it closed', error);
     }
+  }
+
+  /** The link, if the epoch is ready on it this moment. */
+  peek(epoch: number): LinkClient | undefined {
+    const link = this.#connection?.ready.get(epoch);
+    return link?.open === true && !this.away ? link : undefined;
+  }
+
+  /** Whether the tier is known to be gone; it may be back before that is known. */
+  get away(): boolean {
+    return this.#upstream !== undefined && this.#upstream.state === undefined;
+  }
+
+  /** That it is gone, as an error. */
+  lost(reason: string, cause?: unknown): Error {
+    return serverError(
+      'SERVER_UPSTREAM_LOST',
+      { tier: this.#tier, upstream: this.#upstream?.url ?? '', reason },
+      { cause },
+    );
   }
 
   /** Frees an epoch there, if it ever came there. */
   release(epoch: number): void {
     const connection = this.#connection;
     if (connection?.proposed.delete(epoch) !== true) return;
+    connection.ready.delete(epoch);
     // A link that is gone has freed it already.
     connection.link.then((link) => link.ask('release', { epoch })).catch(() => undefined);
   }
@@ -68,7 +93,7 @@ export class NextTier {
   #connect(upstream: Upstream): Connection {
     if (this.#connection !== undefined) return this.#connection;
     const link = upstream.open();
-    const connection = { link, proposed: new Map<number, Promise<Ready>>() };
+    const connection = { link, proposed: new Map<number, Promise<Ready>>(), ready: new Map<number, LinkClient>() };
     this.#connection = connection;
     const forget = () => {
       if (this.#connection === connection) this.#connection = undefined;
@@ -83,14 +108,6 @@ export class NextTier {
 
   /** An error of work on {@link ready}'s link, as this tier says it: a link that closed is a lost upstream. */
   explain(error: unknown): unknown {
-    return isD3Error(error, 'PROTOCOL_LINK_CLOSED') ? this.#lost(error.message, error) : error;
-  }
-
-  #lost(reason: string, cause?: unknown): Error {
-    return serverError(
-      'SERVER_UPSTREAM_LOST',
-      { tier: this.#tier, upstream: this.#upstream?.url ?? '', reason },
-      { cause },
-    );
+    return isD3Error(error, 'PROTOCOL_LINK_CLOSED') ? this.lost(error.message, error) : error;
   }
 }
