@@ -1,5 +1,4 @@
-import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import { mergeHops } from '../objective/merge-hops.ts';
+import { type MergedHop, mergeHops } from '../objective/merge-hops.ts';
 import type { Problem } from '../problem.ts';
 import type { LabelModel } from './label-model.ts';
 
@@ -13,135 +12,92 @@ export interface StageWeights {
   readonly delay: number;
 }
 
-/** The numbers of a labelling for one set of stations. Buffers belong to whoever made them and are reused. */
+/** Which part of a problem a labelling covers, and at which weights. */
+export interface LabelScope {
+  /** Tiers, ascending, from the first tier on: label i is tier `stations[i]`. All but the first and last count as used. */
+  readonly stations: readonly number[];
+  /** Per layer, the tiers it may lie on (bits). */
+  readonly masks: Int32Array;
+  readonly weights: StageWeights;
+  /** Added to a layer's time: `extraMs[layer * tiers + tier]`. */
+  readonly extraMs?: Float64Array;
+}
+
+/** The numbers of a labelling. */
 export interface LabelCosts {
   readonly labelCount: number;
   /** `unary[variable * labelCount + label]`; `Infinity` where a layer may not lie. */
   readonly unary: Float64Array;
-  /** `pair[pair * (labelCount - 1) + hop]`: what the pair's tensors cost on each hop between stations. */
-  readonly pair: Float64Array;
+  /** `transfer[tensor * (labelCount - 1) + hop]`: what a tensor costs on each hop between stations; 0 for network inputs. */
+  readonly transfer: Float64Array;
   /** Cost that every labelling has. */
-  readonly constant: number;
+  readonly constantMs: number;
 }
 
-/** What a labelling is filled from. */
-export interface LabelSource {
-  readonly problem: Problem;
-  readonly graph: PreparedGraph;
-  readonly model: LabelModel;
-  /** Per layer, the tiers it may lie on (bits). */
-  readonly masks: Int32Array;
-}
-
-/** Which part of the problem a labelling covers. */
-export interface LabelScope {
-  /** Tiers, ascending, from the first tier on: label i is tier `stations[i]`. All but the first and last count as used. */
-  readonly stations: readonly number[];
-  readonly weights: StageWeights;
-  /** Added to the unary costs: `extra[layer * tiers + tier]`. */
-  readonly extra?: Float64Array;
-}
-
-/** Writes the costs of a labelling (SPEC.md, section 4). */
-export function fillLabelCosts(source: LabelSource, scope: LabelScope): LabelCosts {
-  const { problem, model } = source;
-  const labelCount = scope.stations.length;
+/** The costs of a labelling (SPEC.md, O1 and O2). */
+export function labelCosts(problem: Problem, model: LabelModel, scope: LabelScope): LabelCosts {
+  const { stations, weights } = scope;
+  const labelCount = stations.length;
   const unary = new Float64Array(model.variableCount * labelCount);
-  const pair = new Float64Array(model.pairFrom.length * (labelCount - 1));
-  const costs = { labelCount, unary, pair, constant: middleFixedMs(problem, scope) };
-  fillCompute(source, scope, unary);
-  const hops = mergeHops(problem.hops, scope.stations);
-  fillTransfers(source, { scope, hops, costs });
-  fillReturns(source, { scope, hops, unary });
-  fillShared(source, { scope, hops, unary });
+  const transfer = new Float64Array(model.furthestReader.length * (labelCount - 1));
+  const fixedMs = stations.map((tier) => (weights.tier[tier] ?? 0) * (problem.tierFixedMs[tier] ?? 0));
+  const middle = fixedMs.slice(1, -1);
+  const costs = { labelCount, unary, transfer, constantMs: middle.reduce((sum, ms) => sum + ms, 0) };
+  addCompute(problem, scope, unary);
+  mergeHops(problem.hops, stations).forEach((merged, hop) => {
+    addHop(problem, model, { costs, hop, merged, weights });
+  });
+  addTo(unary, model.nearestLayer * labelCount, fixedMs[0]);
+  if (labelCount > 1) addTo(unary, (model.furthestLayer + 1) * labelCount - 1, fixedMs.at(-1));
   return costs;
 }
 
-function middleFixedMs(problem: Problem, { stations, weights }: LabelScope): number {
-  const middle = stations.slice(1, -1);
-  return middle.reduce((total, tier) => total + (weights.tier[tier] ?? 0) * (problem.tierFixedMs[tier] ?? 0), 0);
-}
-
-function fillCompute({ problem, masks }: LabelSource, scope: LabelScope, unary: Float64Array): void {
-  const { stations, weights, extra } = scope;
+function addCompute(problem: Problem, { stations, masks, weights, extraMs }: LabelScope, unary: Float64Array): void {
   const tierCount = problem.tiers.length;
   let at = 0;
   for (let layer = 0; layer < masks.length; layer++) {
     const computeMs = problem.layers[layer]?.computeMs ?? [];
     const mask = masks[layer] ?? 0;
     for (const tier of stations) {
-      const ms = (weights.tier[tier] ?? 0) * (computeMs[tier] ?? 0) + (extra?.[layer * tierCount + tier] ?? 0);
+      const ms = (weights.tier[tier] ?? 0) * (computeMs[tier] ?? 0) + (extraMs?.[layer * tierCount + tier] ?? 0);
       unary[at++] = (mask & (1 << tier)) === 0 ? Number.POSITIVE_INFINITY : ms;
     }
   }
 }
 
-type Hops = ReturnType<typeof mergeHops>;
-
-function fillTransfers(
-  { problem, model }: LabelSource,
-  { scope, hops, costs }: { scope: LabelScope; hops: Hops; costs: LabelCosts },
+/** What crossing one hop costs: tensors on their way up, outputs on their way back, and its delay once each way. */
+function addHop(
+  problem: Problem,
+  model: LabelModel,
+  {
+    costs,
+    hop,
+    merged,
+    weights,
+  }: { costs: LabelCosts; hop: number; merged: MergedHop; weights: StageWeights },
 ): void {
-  const { unary, pair, labelCount } = costs;
-  hops.forEach(({ first, upBytesPerMs }, hop) => {
-    const msPerByte = (scope.weights.up[hop] ?? 0) / upBytesPerMs;
-    const bytesOf = (tensors: { start: Int32Array; items: Int32Array }, index: number) => {
-      let bytes = 0;
-      for (let at = tensors.start[index] ?? 0; at < (tensors.start[index + 1] ?? 0); at++) {
-        bytes += problem.tensors[tensors.items[at] ?? 0]?.codedBytes[first] ?? 0;
-      }
-      return bytes;
-    };
-    for (let index = 0; index < model.pairFrom.length; index++) {
-      pair[index * (labelCount - 1) + hop] = msPerByte * bytesOf(model.pairTensors, index);
-    }
-    model.inputVariables.forEach((variable, index) => {
-      addBeyond(unary, { variable, labelCount, hop, ms: msPerByte * bytesOf(model.inputTensors, index) });
-    });
-  });
-}
-
-function fillReturns(
-  { problem, graph }: LabelSource,
-  { scope, hops, unary }: { scope: LabelScope; hops: Hops; unary: Float64Array },
-): void {
-  for (const tensor of graph.networkOutputs) {
-    const variable = graph.producerOf[tensor] ?? 0;
+  const { unary, transfer, labelCount } = costs;
+  const { producerOf, networkOutputs } = model.graph;
+  const addBeyond = (variable: number, ms: number) => {
+    for (let label = hop + 1; label < labelCount; label++) addTo(unary, variable * labelCount + label, ms);
+  };
+  const msPerByte = (weights.up[hop] ?? 0) / merged.upBytesPerMs;
+  for (let tensor = 0; tensor < producerOf.length; tensor++) {
+    const reader = model.furthestReader[tensor] ?? -1;
+    if (reader < 0) continue;
+    const ms = msPerByte * (problem.tensors[tensor]?.codedBytes[merged.first] ?? 0);
+    if (producerOf[tensor] === -1) addBeyond(reader, ms);
+    else transfer[tensor * (labelCount - 1) + hop] = ms;
+  }
+  for (const tensor of networkOutputs) {
     const bytes = problem.tensors[tensor]?.bytes ?? 0;
-    hops.forEach(({ downBytesPerMs }, hop) => {
-      const ms = ((scope.weights.down[hop] ?? 0) * bytes) / downBytesPerMs;
-      addBeyond(unary, { variable, labelCount: scope.stations.length, hop, ms });
-    });
+    addBeyond(producerOf[tensor] ?? 0, ((weights.down[hop] ?? 0) * bytes) / merged.downBytesPerMs);
+  }
+  for (const variable of [model.furthestLayer, model.furthestOutput]) {
+    if (variable >= 0) addBeyond(variable, weights.delay * merged.delayMs);
   }
 }
 
-/** Costs due once, however many layers cause them: delays, and the fixed costs of the first and last station. */
-function fillShared(
-  { problem, model }: LabelSource,
-  { scope, hops, unary }: { scope: LabelScope; hops: Hops; unary: Float64Array },
-): void {
-  const { stations, weights } = scope;
-  const labelCount = stations.length;
-  hops.forEach(({ delayMs }, hop) => {
-    const ms = weights.delay * delayMs;
-    addBeyond(unary, { variable: model.furthestLayer, labelCount, hop, ms });
-    if (model.furthestOutput >= 0) addBeyond(unary, { variable: model.furthestOutput, labelCount, hop, ms });
-  });
-  const fixedMs = (tier: number) => (weights.tier[tier] ?? 0) * (problem.tierFixedMs[tier] ?? 0);
-  const nearest = model.nearestLayer * labelCount;
-  unary[nearest] = (unary[nearest] ?? 0) + fixedMs(0);
-  if (labelCount > 1) {
-    const furthest = model.furthestLayer * labelCount + labelCount - 1;
-    unary[furthest] = (unary[furthest] ?? 0) + fixedMs(stations.at(-1) ?? 0);
-  }
-}
-
-function addBeyond(
-  unary: Float64Array,
-  { variable, labelCount, hop, ms }: { variable: number; labelCount: number; hop: number; ms: number },
-): void {
-  for (let label = hop + 1; label < labelCount; label++) {
-    const at = variable * labelCount + label;
-    unary[at] = (unary[at] ?? 0) + ms;
-  }
+function addTo(sums: Float64Array, at: number, ms = 0): void {
+  sums[at] = (sums[at] ?? 0) + ms;
 }

@@ -1,7 +1,7 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
 import { Ledger } from '../objective/ledger.ts';
 import type { Plan, Problem } from '../problem.ts';
-import { planViolation } from '../verify/verify-plan.ts';
+import { memoryViolation } from '../verify/memory-violation.ts';
 
 /** Passes over the layers before improving stops, better or not. */
 const PASSES = 6;
@@ -51,5 +51,5 @@ function freedom(
 
 function fits(problem: Problem, graph: PreparedGraph, ledger: Ledger): boolean {
   if (problem.constraints.memoryBytes === undefined) return true;
-  return planViolation(problem, ledger.assignment(), graph) === null;
+  return memoryViolation(problem, ledger.assignment(), graph) === null;
 }

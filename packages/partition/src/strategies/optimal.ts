@@ -1,48 +1,36 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import { isPlan } from '../objective/compare-plans.ts';
-import { boundedPlan } from '../optimum/bounded-plan.ts';
-import { fastestPlan } from '../optimum/fastest-plan.ts';
-import type { Problem, StrategyResult } from '../problem.ts';
+import { bestPlan } from '../optimum/best-plan.ts';
+import type { Plan, Problem, StrategyResult } from '../problem.ts';
 import { allowedTiers } from '../verify/allowed-tiers.ts';
-import { planViolation } from '../verify/verify-plan.ts';
 import type { Strategy } from './strategy.ts';
-import { betweenOnly, tierPairs } from './tier-pairs.ts';
 
-/** Relaxed problems that a bounded search solves: as many as keep it under a second or so on large graphs. */
+/** Minimum cuts beyond the first ones: as many as keep a search over a large graph to some hundredths of a second. */
 const MOST_SOLVES = 1500;
-const VARIABLES_SOLVED = 60_000;
+const LAYERS_SOLVED = 40_000;
 
 /**
- * The best plan there is. For latency it is exact, by minimum cut (SPEC.md, section 4), whenever that plan keeps the memory
- * caps. Otherwise it is the best plan found, and `boundMs` is a proven lower bound of every valid plan's objective.
+ * The best plan there is. For latency it is exact, by minimum cut (SPEC.md, section 4). For streams, and where the fastest
+ * plan breaks a memory cap, it is the best plan found, and `boundMs` is a proven lower bound of every valid plan's objective.
  */
-export const optimal: Strategy = optimalFrom([]);
+export const optimal: Strategy = {
+  name: 'optimal',
+  plan(problem: Problem, graph: PreparedGraph, known: readonly Plan[] = []): StrategyResult {
+    const allowed = allowedTiers(problem, graph);
+    if ('infeasible' in allowed) return allowed;
+    const solves = Math.min(MOST_SOLVES, Math.ceil(LAYERS_SOLVED / graph.layerCount));
+    return bestPlan(problem, graph, { allowed, known, solves });
+  },
+};
 
-/**
- * {@link optimal}, no worse than some other strategies even where it is not exact: there their plans are what the search
- * starts from.
- */
+/** {@link optimal}, given the plans of other strategies: no worse than they, even where it is not exact. */
 export function optimalFrom(others: readonly Strategy[]): Strategy {
   return {
-    name: 'optimal',
-    plan(problem: Problem, graph: PreparedGraph): StrategyResult {
-      const allowed = allowedTiers(problem, graph);
-      if ('infeasible' in allowed) return allowed;
-      if (problem.objective === 'latency') {
-        const plan = fastestPlan(problem, graph, allowed);
-        if (!hasCaps(problem) || planViolation(problem, plan.tierOf, graph) === null) return plan;
-      }
-      const pairs = allowed.available.length > 2 ? tierPairs(allowed.available) : [];
-      const seeds = [
-        ...pairs.map((pair) => optimal.plan(betweenOnly(problem, pair), graph)),
-        ...others.map((other) => other.plan(problem, graph)),
-      ].filter(isPlan);
-      const solves = Math.min(MOST_SOLVES, Math.ceil(VARIABLES_SOLVED / graph.layerCount));
-      return boundedPlan(problem, graph, { allowed, seeds, solves });
-    },
+    name: optimal.name,
+    plan: (problem, graph) =>
+      optimal.plan(
+        problem,
+        graph,
+        others.map((other) => other.plan(problem, graph)).filter((result) => 'tierOf' in result),
+      ),
   };
-}
-
-function hasCaps({ constraints }: Problem): boolean {
-  return (constraints.memoryBytes ?? []).some((cap) => cap !== null);
 }

@@ -1,5 +1,5 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import type { Problem, StrategyResult } from '../problem.ts';
+import type { Plan, Problem, StrategyResult } from '../problem.ts';
 
 /**
  * A way to plan. A strategy is a pure function of the problem: same problem, same plan. Its plan respects every
@@ -13,6 +13,7 @@ export interface Strategy {
    * Plans.
    *
    * @param graph - the prepared graph of `problem`
+   * @param known - valid plans that others found; a strategy may do better by them and need not mind them
    */
-  plan(problem: Problem, graph: PreparedGraph): StrategyResult;
+  plan(problem: Problem, graph: PreparedGraph, known?: readonly Plan[]): StrategyResult;
 }

@@ -1,7 +1,7 @@
 import { partitionError } from '../errors.ts';
 import { type PreparedGraph, prepareGraph } from '../graph/prepare-graph.ts';
 import type { Assignment, Problem } from '../problem.ts';
-import { memoryUse } from './memory-use.ts';
+import { memoryViolation } from './memory-violation.ts';
 
 /** A rule of SPEC.md, section 2, that an assignment breaks. */
 export interface Violation {
@@ -23,7 +23,7 @@ export function planViolation(
     shapeViolation(problem, tierOf) ??
     orderViolation(problem, tierOf, graph) ??
     constraintViolation(problem, tierOf, graph) ??
-    memoryViolation(problem, tierOf)
+    memoryViolation(problem, tierOf, graph)
   );
 }
 
@@ -77,16 +77,4 @@ function constraintViolation(problem: Problem, tierOf: Assignment, graph: Prepar
     }
   }
   return null;
-}
-
-function memoryViolation(problem: Problem, tierOf: Assignment): Violation | null {
-  const caps = problem.constraints.memoryBytes;
-  if (caps === undefined) return null;
-  const used = memoryUse(problem, tierOf);
-  const tier = used.findIndex((bytes, index) => bytes > (caps[index] ?? Number.POSITIVE_INFINITY));
-  if (tier < 0) return null;
-  return {
-    rule: 'P6',
-    fault: `tier '${problem.tiers[tier]}' holds ${used[tier]} B of weights and its cap is ${caps[tier]} B`,
-  };
 }
