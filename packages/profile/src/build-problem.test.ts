@@ -45,6 +45,31 @@ describe('buildProblem()', () => {
     expect(problem.tensors.map((tensor) => tensor.codedBytes)).toEqual([[100], [200], [40]]);
   });
 
+  it('prices a layer by the terms of its kind, else by those of other kinds', () => {
+    const zero = { constantMs: 0, msPerFlop: 0, msPerInputByte: 0, msPerOutputByte: 0, msPerWeightByte: 0 };
+    const terms = {
+      Conv: { constantMs: 1, msPerFlop: 1e-6, msPerInputByte: 0.01, msPerOutputByte: 0.1, msPerWeightByte: 0.5 },
+      other: { ...zero, msPerOutputByte: 1 },
+    };
+    const problem = buildProblem({
+      graph,
+      profiles: [{ ...tier('device', 2), terms }, tier('edge', 2)],
+      links: [link],
+    });
+    expect(problem.layers.map((layer) => layer.computeMs)).toEqual([
+      [1 + 4 + 4 + 20 + 5, 2],
+      [40, 1],
+    ]);
+  });
+
+  it('counts a load: its factor on every time, its wait once for each tier', () => {
+    const loaded = { ...tier('edge', 20), load: { scale: 3, queueMs: 7 } };
+    const problem = buildProblem({ graph, profiles: [tier('device', 2), loaded], links: [link] });
+    expect(problem.layers[0]?.computeMs[0]).toBe(2);
+    expect(problem.layers[0]?.computeMs[1]).toBeCloseTo(0.6, 12);
+    expect(problem.tierFixedMs).toEqual([0.5, 8.5]);
+  });
+
   it('refuses sources that do not fit together, naming the quantity', () => {
     expect(() => buildProblem({ graph, profiles: [tier('device', 2)], links: [link] })).toThrow(
       '1 tier profiles and 1 link estimates',
@@ -56,5 +81,10 @@ describe('buildProblem()', () => {
     expect(() =>
       buildProblem({ graph, profiles: [tier('device', Number.NaN), tier('edge', 1)], links: [link] }),
     ).toThrow("gflops of tier 'device' is NaN");
+    const negative = { constantMs: 0, msPerFlop: -1, msPerInputByte: 0, msPerOutputByte: 0, msPerWeightByte: 0 };
+    const odd = { ...tier('device', 2), terms: { Conv: negative } };
+    expect(() => buildProblem({ graph, profiles: [odd, tier('edge', 1)], links: [link] })).toThrow(
+      "msPerFlop of Conv on tier 'device' is -1",
+    );
   });
 });

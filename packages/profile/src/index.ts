@@ -4,6 +4,10 @@
  * @packageDocumentation
  */
 export { buildProblem, type ProblemSources } from './build-problem.ts';
+export { type CostKind, costKind, type Spatial } from './cost/cost-kind.ts';
+export { type CostGraph, type LayerCost, layerCosts } from './cost/layer-cost.ts';
+export { OTHER_KINDS, predictLayerMs } from './cost/predict-layer.ts';
+export { slowProfile } from './cost/slow-profile.ts';
 export { profileErrorTable } from './errors.ts';
 export * from './link/index.ts';
-export type { LinkEstimate, TierProfile } from './tier-profile.ts';
+export type { KindTerms, LinkEstimate, TierLoad, TierProfile } from './tier-profile.ts';

@@ -4,6 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Control, encodeControl, parseControl } from './index.ts';
 
 const profile = { tier: 'edge', backend: 'cpu', gflops: 12.5, fixedMs: 0.3, concurrency: 2, slowdown: 1 };
+const terms = { constantMs: 0.01, msPerFlop: 2e-8, msPerInputByte: 1e-7, msPerOutputByte: 0, msPerWeightByte: 1e-7 };
+const loaded = { ...profile, terms: { 'Conv/dense': terms, other: terms }, load: { scale: 1.25, queueMs: 3 } };
 const link = { upBytesPerMs: 2500, downBytesPerMs: 2500, delayMs: 5 };
 const error = {
   name: 'D3Error' as const,
@@ -55,7 +57,7 @@ const EVERY: readonly Control[] = [
   },
   { type: 'cancel', notice: { request: 9 } },
   { type: 'failed', notice: { request: 9, error } },
-  { type: 'status', notice: { profiles: [profile], links: [link] } },
+  { type: 'status', notice: { profiles: [profile, loaded], links: [link] } },
   { type: 'draining', notice: { reason: 'stopping' } },
 ];
 
@@ -103,6 +105,19 @@ describe('parseControl()', () => {
       expect(thrown.code).toBe('PROTOCOL_CONTROL_MALFORMED');
       expect(thrown.message).toContain(part);
     }
+  });
+
+  it('C3: refuses terms and loads that are no costs, and more kinds of layer than any runtime has', () => {
+    const status = (of: object) =>
+      JSON.stringify({ type: 'status', notice: { profiles: [{ ...profile, ...of }], links: [] } });
+    const kinds = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`K${index}`, terms]));
+    expect(() => parseControl(status({ terms: kinds(64) }))).not.toThrow();
+    expect(() => parseControl(status({ terms: kinds(65) }))).toThrow('/notice/profiles/0/terms');
+    expect(() => parseControl(status({ terms: { Conv: { ...terms, msPerFlop: -1 } } }))).toThrow('msPerFlop');
+    const infinite = status({ terms: { Conv: terms } }).replace('0.01', '1e999');
+    expect(() => parseControl(infinite)).toThrow('constantMs');
+    expect(() => parseControl(status({ load: { scale: 0, queueMs: 0 } }))).toThrow('/notice/profiles/0/load/scale');
   });
 
   it('C4: tells another protocol version apart from nonsense', () => {

@@ -18,6 +18,12 @@ const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const uint32 = Type.Integer({ minimum: 0, maximum: 0xffff_ffff });
 const duration = Type.Number({ minimum: 0 });
 const rate = Type.Number({ exclusiveMinimum: 0 });
+/** `1e999` is JSON for infinity. */
+const term = Type.Number({ minimum: 0, maximum: Number.MAX_VALUE });
+const kindTerms = Type.Object(
+  { constantMs: term, msPerFlop: term, msPerInputByte: term, msPerOutputByte: term, msPerWeightByte: term },
+  STRICT,
+);
 const tierProfile = Type.Object(
   {
     tier: name,
@@ -26,6 +32,8 @@ const tierProfile = Type.Object(
     fixedMs: duration,
     concurrency: Type.Integer({ minimum: 1, maximum: 1 << 20 }),
     slowdown: Type.Number({ minimum: 1 }),
+    terms: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), kindTerms, { maxProperties: 64 })),
+    load: Type.Optional(Type.Object({ scale: rate, queueMs: term }, STRICT)),
   },
   STRICT,
 );

@@ -1,0 +1,26 @@
+import type { KindTerms, TierProfile } from '../tier-profile.ts';
+
+/** The profile of the same tier slowed by `factor` more: every time longer, every rate lower, `slowdown` so much larger. */
+export function slowProfile(profile: TierProfile, factor: number): TierProfile {
+  const { terms, gflops, fixedMs, slowdown } = profile;
+  return {
+    ...profile,
+    gflops: gflops / factor,
+    fixedMs: fixedMs * factor,
+    slowdown: slowdown * factor,
+    ...(terms !== undefined && {
+      terms: Object.fromEntries(Object.entries(terms).map(([kind, of]) => [kind, scaleTerms(of, factor)])),
+    }),
+  };
+}
+
+/** The terms of a kind that takes `factor` times as long. */
+export function scaleTerms(terms: KindTerms, factor: number): KindTerms {
+  return {
+    constantMs: terms.constantMs * factor,
+    msPerFlop: terms.msPerFlop * factor,
+    msPerInputByte: terms.msPerInputByte * factor,
+    msPerOutputByte: terms.msPerOutputByte * factor,
+    msPerWeightByte: terms.msPerWeightByte * factor,
+  };
+}
