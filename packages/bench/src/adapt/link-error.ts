@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { IDLE_MS, type LinkDirection, rampTransferMs } from '@d3/profile';
 import { type LinkClient, LinkMonitor, type LinkSocket, openLink } from '@d3/protocol';
-import { type LinkShape, type ShapingProxy, startShapingProxy } from '@d3/testkit';
+import type { LinkShape } from '@d3/testkit';
 import { WebSocket } from 'ws';
-import { LinkPeer, noise } from './link-peer.ts';
+import { noise } from './link-peer.ts';
 
 /** A shaped link. */
 export interface LinkCell {
@@ -96,8 +98,7 @@ function batches<Item>(items: readonly Item[], size: number): Item[][] {
 interface Bed {
   readonly cell: LinkCell;
   readonly bytesPerMs: number;
-  readonly peer: LinkPeer;
-  readonly proxy: ShapingProxy;
+  readonly farEnd: Worker;
   readonly client: LinkClient;
   readonly monitor: LinkMonitor;
 }
@@ -108,13 +109,13 @@ async function measureCell(
 ): Promise<LinkErrorRow[]> {
   const bytesPerMs = cell.mbit * BYTES_PER_MS_AND_MBIT;
   const shape: LinkShape = { bytesPerMs, delayMs: cell.roundTripMs / 2, slowStart: true };
-  const peer = await LinkPeer.start();
-  const proxy = await startShapingProxy({ target: { host: '127.0.0.1', port: peer.port }, up: shape, down: shape });
-  const url = proxy.wsUrl;
+  // Run from its source or built: a worker needs the built file.
+  const farEnd = new Worker(new URL('../../dist/adapt/link-far-end.js', import.meta.url), { workerData: shape });
+  const [{ url }] = (await once(farEnd, 'message')) as [{ url: string }];
   const socket = new WebSocket(url, { perMessageDeflate: false });
   const client = await openLink(socket as unknown as LinkSocket, { url, hop: 'near-far' });
   const monitor = new LinkMonitor(client);
-  const bed: Bed = { cell, bytesPerMs, peer, proxy, client, monitor };
+  const bed: Bed = { cell, bytesPerMs, farEnd, client, monitor };
   try {
     await monitor.measure();
     await sleep(settleMs);
@@ -123,8 +124,7 @@ async function measureCell(
     return await transferRows(bed, full);
   } finally {
     client.close();
-    await proxy.close();
-    await peer.close();
+    await farEnd.terminate();
   }
 }
 
@@ -150,7 +150,7 @@ async function transferRows(bed: Bed, full: boolean): Promise<LinkErrorRow[]> {
 }
 
 async function transferRow(
-  { cell, bytesPerMs, monitor, client, peer }: Bed,
+  { cell, bytesPerMs, monitor, client, farEnd }: Bed,
   { bytes, direction, what }: { bytes: number; direction: LinkDirection; what: 'cold transfer' | 'warm transfer' },
 ): Promise<LinkErrorRow> {
   const { delayMs } = monitor.estimate;
@@ -158,9 +158,11 @@ async function transferRow(
   const expected = delayMs + monitor.estimator.transferMs(direction, bytes, warmBytes);
   const startMs = performance.now();
   const [up, down] = direction === 'up' ? [bytes, 1] : [1, bytes];
+  const reported = once(farEnd, 'message') as Promise<[{ wholeMs: number }]>;
   await client.infer({ epoch: down, tensors: { x: noise('x', up) } });
   const endMs = performance.now();
-  const actual = direction === 'up' ? peer.lastMs.whole - startMs : endMs - peer.lastMs.whole;
+  const wholeMs = (await reported)[0].wholeMs - performance.timeOrigin;
+  const actual = direction === 'up' ? wholeMs - startMs : endMs - wholeMs;
   const { roundTripMs } = cell;
   const perfect = roundTripMs / 2 + rampTransferMs(bytes, { bytesPerMs, roundTripMs, warmBytes });
   return { ...row(cell, { what, direction, bytes, expected, actual }), floor: Math.abs(perfect - actual) / actual };

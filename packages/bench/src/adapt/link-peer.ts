@@ -19,18 +19,18 @@ const LIMITS = { maxTensorBytes: 1 << 26, maxFrameBytes: 1 << 26, maxInFlight: 6
 /** The farther end of a link that computes nothing: it answers each request with as many bytes as the request's epoch says. */
 export class LinkPeer {
   readonly #server: WebSocketServer;
-  /** When the last request was whole; its result was sent right then. */
-  readonly lastMs: { whole: number } = { whole: Number.NaN };
+  readonly #onWhole: (atMs: number) => void;
 
-  private constructor(server: WebSocketServer) {
+  private constructor(server: WebSocketServer, onWhole: (atMs: number) => void) {
+    this.#onWhole = onWhole;
     this.#server = server;
     server.on('connection', (socket) => this.#serve(socket));
   }
 
-  /** Listens on a free port of loopback. */
-  static async start(): Promise<LinkPeer> {
+  /** Listens on a free port of loopback. @param onWhole - called when all of a request is there; its result is sent right then */
+  static async start(onWhole: (atMs: number) => void = () => undefined): Promise<LinkPeer> {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
-    const peer = new LinkPeer(server);
+    const peer = new LinkPeer(server, onWhole);
     await once(server, 'listening');
     return peer;
   }
@@ -56,7 +56,7 @@ export class LinkPeer {
       const event = assembler.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       if (event === undefined || !('frame' in event)) return;
       const { header, timing } = event.frame;
-      this.lastMs.whole = performance.now();
+      this.#onWhole(performance.now());
       const notice = timedNotice(header.request, timing);
       if (notice !== undefined) queue.sendText(encodeControl(notice));
       const { request, epoch } = header;

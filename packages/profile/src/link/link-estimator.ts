@@ -16,6 +16,8 @@ const DIRECTIONS = ['up', 'down'] as const;
 const OF_PROBE_BYTES = 1 << 11;
 const RECENT_TRANSFERS = 5;
 const RECENT_MS = 10_000;
+/** A first rate that is only bounded is taken to be little above its bound. */
+const UNSURE = 1.5;
 const RAMP_GAIN = 0.34;
 /** Waits that are a smaller part of a transfer drown in its noise. */
 const TELLING_SHARE = 0.15;
@@ -154,7 +156,12 @@ export class LinkEstimator {
     const known = side.tracker.bytesPerMs;
     const high = paced ? Number.POSITIVE_INFINITY : reading.high;
     const vague = high !== reading.low;
-    const rate = vague && known !== undefined ? Math.min(high, Math.max(reading.low, known)) : reading.best;
+    const rate =
+      vague && known !== undefined
+        ? Math.min(high, Math.max(reading.low, known))
+        : vague
+          ? Math.min(reading.best, UNSURE * reading.low)
+          : reading.best;
     // A link that carries what another one feeds it shows only when it is faster than was known.
     if (paced && (known === undefined || rate === known)) return undefined;
     if (!vague) side.schedule.sampled(atMs);

@@ -61,10 +61,18 @@ export class Warmth {
     this.#activeMs = Math.max(this.#activeMs, nowMs);
   }
 
-  /** A burst that started with a window of `warmBytes` more than at first has crossed. */
+  /** A burst has crossed whose sender had all of it at hand: it widened the window as far as it filled it. */
   carried(bytes: number, nowMs: number): void {
-    const window = Math.min(2 * bytes, INITIAL_WINDOW_BYTES + this.#bytes + bytes);
-    this.#bytes = Math.max(this.#bytes, window - INITIAL_WINDOW_BYTES);
+    let window = INITIAL_WINDOW_BYTES + this.#bytes;
+    for (let left = bytes; left > 0; ) {
+      const sent = Math.min(window, left);
+      left -= sent;
+      // Acknowledgements count while half of the window is in use: all of them while more follows, else the first.
+      const widened = left > 0 ? sent : Math.max(0, 2 * sent - window) / 3;
+      if (widened === 0) break;
+      window += widened;
+    }
+    this.#bytes = window - INITIAL_WINDOW_BYTES;
     this.#activeMs = Math.max(this.#activeMs, nowMs);
   }
 }

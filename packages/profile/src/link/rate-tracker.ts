@@ -1,8 +1,9 @@
 import { clampRate } from './read-transfer.ts';
 
-/** A sample of full weight; shorter ones count less. */
-const FULL_WEIGHT_MS = 50;
-const LEAST_WEIGHT = 0.15;
+/** What blurs a sample: its ends, by about so many milliseconds, and what else there is, by a share. Longer samples weigh more. */
+const BLUR_MS = 1.5;
+const BLUR = 0.05;
+const LEAST_WEIGHT = 0.02;
 const FAST = 0.5;
 const SLOW = 0.1;
 /** Old knowledge fades with time as well as with samples. */
@@ -11,7 +12,7 @@ const SLOW_MS = 10_000;
 /** CUSUM of the standardised surprise: one outlier stays below the threshold, two of a kind do not. */
 const CLIP = 3.5;
 const DRIFT = 1;
-const THRESHOLD = 3.5;
+const THRESHOLD = 3;
 const LEAST_SPREAD = 0.06;
 const MOST_SPREAD = 0.4;
 const FIRST_SPREAD = 0.12;
@@ -36,6 +37,7 @@ export class RateTracker {
   #spread = FIRST_SPREAD;
   #atMs = Number.NEGATIVE_INFINITY;
   #suspicious = false;
+  #weight = 0;
   readonly #above: Run = { score: 0, weight: 0, sum: 0 };
   readonly #below: Run = { score: 0, weight: 0, sum: 0 };
 
@@ -52,15 +54,18 @@ export class RateTracker {
   /** Takes a sample that took `ms`. */
   observe(bytesPerMs: number, ms: number, atMs: number): void {
     const sample = Math.log(clampRate(bytesPerMs));
-    const weight = Math.min(1, Math.max(LEAST_WEIGHT, Math.sqrt(ms / FULL_WEIGHT_MS)));
+    const weight = Math.max(LEAST_WEIGHT, BLUR ** 2 / (BLUR ** 2 + (BLUR_MS / ms) ** 2));
     const passedMs = Math.max(0, atMs - this.#atMs);
     this.#atMs = atMs;
-    if (Number.isNaN(this.#fast)) this.#reset(sample);
+    if (Number.isNaN(this.#fast)) this.#reset(sample, 0);
+    this.#weight += weight;
+    // Until there is enough of them, samples are averaged.
+    const share = weight / this.#weight;
     const surprise = sample - Math.min(this.#fast, this.#slow);
-    if (this.#changed(sample, surprise, weight)) return;
+    if (this.#changed(sample, surprise, Math.sqrt(weight))) return;
     this.#suspicious = Math.abs(surprise) > SUSPICIOUS * this.#spread;
-    this.#fast += gain(FAST, passedMs / FAST_MS, weight) * (sample - this.#fast);
-    this.#slow += gain(SLOW, passedMs / SLOW_MS, weight) * (sample - this.#slow);
+    this.#fast += Math.max(share, gain(FAST, passedMs / FAST_MS, weight)) * (sample - this.#fast);
+    this.#slow += Math.max(share, gain(SLOW, passedMs / SLOW_MS, weight)) * (sample - this.#slow);
     const spread = Math.min(3 * this.#spread, 1.25 * Math.abs(surprise));
     this.#spread += SPREAD_GAIN * weight * (spread - this.#spread);
     this.#spread = Math.min(MOST_SPREAD, Math.max(LEAST_SPREAD, this.#spread));
@@ -79,17 +84,18 @@ export class RateTracker {
       run.weight = run.score === 0 ? 0 : run.weight + part;
       run.sum = run.score === 0 ? 0 : run.sum + part * sample;
       if (run.score > THRESHOLD) {
-        this.#reset(run.sum / run.weight);
+        this.#reset(run.sum / run.weight, weight);
         return true;
       }
     }
     return false;
   }
 
-  #reset(level: number): void {
+  #reset(level: number, weight: number): void {
     this.#fast = level;
     this.#slow = level;
     this.#suspicious = false;
+    this.#weight = weight;
     for (const run of [this.#above, this.#below]) Object.assign(run, { score: 0, weight: 0, sum: 0 });
   }
 }

@@ -1,5 +1,5 @@
 import { D3Error } from '@d3/errors';
-import { SAMPLE_BYTES, type Transfer, Warmth } from '@d3/profile';
+import { type LinkDirection, SAMPLE_BYTES, type Transfer, Warmth } from '@d3/profile';
 import { ArrivalLog } from '../arrival-log.ts';
 import type { Control, ControlMap, ControlNotices } from '../control.ts';
 import { type MessagePrefix, PREFIX_BYTES, readPrefix } from '../message.ts';
@@ -150,6 +150,11 @@ export class LinkClient {
   warmBytes(): { readonly up: number; readonly down: number } {
     const nowMs = performance.now();
     return { up: this.#warmth.up.at(nowMs), down: this.#warmth.down.at(nowMs) };
+  }
+
+  /** A burst of so many bytes that was no frame has crossed. */
+  noteBurst(direction: LinkDirection, bytes: number): void {
+    this.#warmth[direction].carried(bytes, performance.now());
   }
 
   /**

@@ -51,7 +51,7 @@ export class LinkMonitor {
   }
 
   /**
-   * Measures the link for the first time, both directions side by side, and from then on keeps looking after it. Takes a few round
+   * Measures the link for the first time, and from then on keeps looking after it. Takes a few round
    * trips and 250 ms, or as long as 16 kB take.
    *
    * @throws D3Error what pings throw; the signal's reason when aborted. The monitor is then closed
@@ -62,9 +62,11 @@ export class LinkMonitor {
       for (let ping = 0; ping < FIRST_PINGS; ping++) await this.#ping(options);
       let grows = true;
       while (grows && performance.now() - startedMs < FIRST_WITHIN_MS) {
-        const probes = await Promise.all([this.#probe('up'), this.#probe('down')]);
+        // One after the other: the answers of each would wait behind the other.
+        const up = await this.#probe('up');
+        const down = await this.#probe('down');
         options.signal?.throwIfAborted();
-        grows = probes.some((probed) => probed);
+        grows = up || down;
       }
       // A link that was lost meanwhile says so here.
       if (!this.estimator.measured) await this.#ping(options);

@@ -49,6 +49,7 @@ export class ProbeTrain {
   #window: number;
   #sent = 0;
   #underWay = 0;
+  #mostUnderWay = 0;
   #stopped = false;
   #log: ArrivalLog | undefined;
   #roundTripMs: number | undefined;
@@ -69,6 +70,7 @@ export class ProbeTrain {
     this.#send(0);
     this.#pump();
     await ended;
+    this.#client.noteBurst(this.#plan.direction, this.#mostUnderWay);
     return {
       bytes: this.#sent,
       whole: !this.#stopped,
@@ -92,6 +94,7 @@ export class ProbeTrain {
     const sentMs = performance.now();
     this.#sent += bytes;
     this.#underWay += counted;
+    this.#mostUnderWay = Math.max(this.#mostUnderWay, this.#underWay);
     this.#client
       .ask('ping', this.#body(bytes, sentMs), { timeoutMs: ANSWER_WITHIN_MS })
       .then((reply) => this.#answered(bytes, sentMs, reply))
