@@ -5,7 +5,7 @@
  */
 export { serverErrorTable } from './errors.ts';
 export type { ModelListing, TensorListing } from './model-store/model-listing.ts';
-export { isLoopback, type ServerLimits, type ServerOptions } from './options.ts';
+export { isLoopback, type ServerLimits, type ServerOptions, type UpstreamLoss } from './options.ts';
 export { type D3Decoration, d3Server } from './plugin.ts';
 export { type ConfigSources, readServerConfig } from './read-server-config.ts';
 export { runServer } from './run-server.ts';

@@ -27,6 +27,7 @@ import { Upstream } from './upstream/upstream.ts';
 export interface D3Decoration {
   readonly state: TierState;
   readonly store: ModelStore;
+  readonly executor: Executor;
   /** Refuses new work, tells peers, and resolves when what was in flight has ended and every link is closed. */
   drain(reason: string): Promise<void>;
 }
@@ -89,7 +90,7 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
     draining ??= links.drain(reason, DRAIN_WITHIN_MS).then(() => state.upstream?.close());
     return draining;
   };
-  app.decorate('d3', { state, store, drain });
+  app.decorate('d3', { state, store, executor, drain });
   answerErrors(app, tier);
   await admit(app, { tier, token, allowOrigins: options.allowOrigins, drain });
   modelRoutes(app, { store, isPrivate: token !== undefined });

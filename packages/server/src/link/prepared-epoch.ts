@@ -72,13 +72,16 @@ export async function prepareEpoch(proposal: Proposal, services: EpochServices):
 
 /** Ready on the tiers behind; or here, if those are lost. */
 async function prepareBehind(proposal: Proposal, nextTier: NextTier, standIn: StandIn | undefined): Promise<Ready> {
+  const { epoch } = proposal;
+  if (standIn === undefined || standIn.obstacle !== undefined) return (await nextTier.ready(proposal)).ready;
   try {
-    return (await nextTier.ready(proposal)).ready;
+    // One that is known to be gone may be long in saying so.
+    if (!nextTier.away) return (await nextTier.ready(proposal)).ready;
   } catch (error) {
-    if (standIn === undefined || standIn.obstacle !== undefined || !isLoss(error)) throw error;
-    (await standIn.lend()).release();
-    return { epoch: proposal.epoch, preparedMs: {} };
+    if (!isLoss(error)) throw error;
   }
+  (await standIn.lend()).release();
+  return { epoch, preparedMs: {} };
 }
 
 function outputNames(tensors: readonly ManifestTensor[]): readonly string[] {
