@@ -13,6 +13,11 @@ export const profileErrorTable = {
     status: 400,
     retryable: false,
   },
+  PROFILE_SAMPLES_UNUSABLE: {
+    message: 'No profile can be fitted to these timed segments: {problem}; calibrate again',
+    status: 500,
+    retryable: true,
+  },
 } as const;
 
 export const profileError: ErrorFactory<typeof profileErrorTable> = defineErrors(profileErrorTable);

@@ -4,10 +4,12 @@
  * @packageDocumentation
  */
 export { buildProblem, type ProblemSources } from './build-problem.ts';
+export { type SegmentObservation, TierCorrection } from './correction/tier-correction.ts';
 export { type CostKind, costKind, type Spatial } from './cost/cost-kind.ts';
 export { type CostGraph, type LayerCost, layerCosts } from './cost/layer-cost.ts';
-export { OTHER_KINDS, predictLayerMs } from './cost/predict-layer.ts';
+export { OTHER_KINDS, predictLayerMs, predictSegmentMs } from './cost/predict-layer.ts';
 export { slowProfile } from './cost/slow-profile.ts';
 export { profileErrorTable } from './errors.ts';
+export { type FittedProfile, fitProfile, type SegmentSample } from './fit/fit-profile.ts';
 export * from './link/index.ts';
 export type { KindTerms, LinkEstimate, TierLoad, TierProfile } from './tier-profile.ts';

@@ -13,8 +13,14 @@ export function predictLayerMs(profile: TierProfile, cost: LayerCost): number {
   return terms === undefined ? cost.flops / (profile.gflops * FLOPS_PER_MS) : termsMs(terms, cost);
 }
 
+/** What a segment of these layers takes on a tier, by its profile and present load, without the wait for a worker. */
+export function predictSegmentMs(profile: TierProfile, layers: readonly LayerCost[]): number {
+  const ownMs = layers.reduce((sum, layer) => sum + predictLayerMs(profile, layer), profile.fixedMs);
+  return ownMs * (profile.load?.scale ?? 1);
+}
+
 /** A kind's linear model at one layer. */
-export function termsMs(terms: KindTerms, cost: LayerCost): number {
+function termsMs(terms: KindTerms, cost: LayerCost): number {
   return (
     terms.constantMs +
     cost.flops * terms.msPerFlop +
