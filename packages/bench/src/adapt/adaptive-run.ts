@@ -43,8 +43,8 @@ export interface AdaptiveRunOptions {
   readonly forMs: number;
 }
 
-const TICK_MS = 100;
-const PING_MS = 1000;
+const TICK_MS = 250;
+const PING_MS = 2500;
 const PING_BYTES = 60;
 const HEADER_BYTES = 300;
 /** Building a segment: a constant, and the weights at the speed of memory. */
@@ -241,12 +241,13 @@ export class AdaptiveRun {
 
   #prepare(verdict: SwitchTo, problem: Problem): void {
     const plan = this.#costsOf(verdict.tierOf);
-    const cost = buildMs(plan);
     const nowMs = this.#clock.nowMs;
-    this.#deviceFreeMs = Math.max(this.#deviceFreeMs, nowMs) + cost;
     this.#switching = true;
+    const cost = buildMs(plan);
+    if (cost > 0) this.#deviceFreeMs = Math.max(this.#deviceFreeMs, nowMs) + cost;
+    const builtMs = cost > 0 ? this.#deviceFreeMs : nowMs;
     const proposedMs = plan.upBytes === 0 ? nowMs : this.#proposedMs();
-    this.#clock.at(Math.max(this.#deviceFreeMs, proposedMs), () => {
+    this.#clock.at(Math.max(builtMs, proposedMs), () => {
       this.#switching = false;
       this.#live = plan;
       this.#policy.adopted(this.#clock.nowMs, problem);
