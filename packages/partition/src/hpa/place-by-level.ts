@@ -1,7 +1,6 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
 import type { MergedHop } from '../objective/merge-hops.ts';
 import type { Problem } from '../problem.ts';
-import type { Tails } from './level-costs.ts';
 import type { Levels } from './levels.ts';
 
 /** What placing layers by level needs. */
@@ -11,15 +10,11 @@ export interface PlaceScope {
   readonly masks: Int32Array;
   readonly stations: readonly number[];
   readonly hops: readonly MergedHop[];
-  /** Tail estimates by level or by layer. With neither the choice is plain: own time and incoming transfer only. */
-  readonly tails?: Tails;
-  readonly layerTails?: Float64Array;
 }
 
 /**
- * HPA's greedy: level by level, each layer goes where its own time and the transfer of its inputs (and, with tails, the
- * cheapest way to finish) add up to the least, on a tier no nearer than any it reads from. Then SIS: siblings whose inputs
- * have meanwhile been sent on are tested again.
+ * HPA's plain greedy: level by level, each layer goes where its own time and the transfer of its inputs add up to the least,
+ * on a tier no nearer than any it reads from. Then SIS: siblings whose inputs have meanwhile been sent on are tested again.
  */
 export function placeByLevel(problem: Problem, scope: PlaceScope): number[] {
   const placing = new Placing(problem, scope);
@@ -29,11 +24,11 @@ export function placeByLevel(problem: Problem, scope: PlaceScope): number[] {
     const [from, to] = [start[level] ?? 0, start[level + 1] ?? 0];
     let [nearest, furthest] = [stations, 0];
     for (let at = from; at < to; at++) {
-      const station = placing.place(items[at] ?? 0, level);
+      const station = placing.place(items[at] ?? 0);
       nearest = Math.min(nearest, station);
       furthest = Math.max(furthest, station);
     }
-    if (nearest < furthest) for (let at = from; at < to; at++) placing.place(items[at] ?? 0, level);
+    if (nearest < furthest) for (let at = from; at < to; at++) placing.place(items[at] ?? 0);
   }
   return placing.assignment();
 }
@@ -61,7 +56,7 @@ class Placing {
   }
 
   /** Places a layer, or places it again. Returns its station. */
-  place(layer: number, level: number): number {
+  place(layer: number): number {
     const { graph, masks, stations } = this.#scope;
     let nearest = 0;
     const { start, items } = graph.predecessors;
@@ -75,20 +70,11 @@ class Placing {
       for (let station = nearest; station < stations.length; station++) {
         const tier = stations[station] ?? 0;
         if (((masks[layer] ?? 0) & (1 << tier)) === 0) continue;
-        const ms = this.#incomingMs(layer, station) + this.#onwardMs(layer, level, station);
+        const ms = this.#incomingMs(layer, station) + (this.#problem.layers[layer]?.computeMs[tier] ?? 0);
         if (ms < leastMs || best < 0) [best, leastMs] = [station, ms];
       }
     this.#put(layer, best);
     return best;
-  }
-
-  /** A layer's own time on a station, and the estimate of what follows. */
-  #onwardMs(layer: number, level: number, station: number): number {
-    const { stations, tails, layerTails, levels } = this.#scope;
-    if (layerTails !== undefined) return layerTails[layer * stations.length + station] ?? 0;
-    const ownMs = this.#problem.layers[layer]?.computeMs[stations[station] ?? 0] ?? 0;
-    if (tails === undefined || level + 1 >= levels.count) return ownMs;
-    return ownMs + (tails.ms[(level + 1) * stations.length + Math.max(station, this.#furthest)] ?? 0);
   }
 
   #put(layer: number, station: number): void {

@@ -1,13 +1,12 @@
 import { type PreparedGraph, prepareGraph } from '../graph/prepare-graph.ts';
-import { spread } from '../hpa/candidates.ts';
-import { layerTails } from '../hpa/layer-tails.ts';
-import { followTails, type LevelCosts, levelCosts, type Tails, tailBuffers, tailsOf } from '../hpa/level-costs.ts';
-import { type Levels, levelsOf } from '../hpa/levels.ts';
-import { placeByLevel } from '../hpa/place-by-level.ts';
-import { refine } from '../hpa/refine.ts';
+import { levelCut } from '../hpa/level-cut.ts';
+import { levelsOf } from '../hpa/levels.ts';
+import { shiftLayers } from '../hpa/shift-layers.ts';
+import { labelCosts } from '../labelling/label-costs.ts';
+import { labelModelOf } from '../labelling/label-model.ts';
 import { comparePlans, isPlan } from '../objective/compare-plans.ts';
 import { Ledger } from '../objective/ledger.ts';
-import { mergeHops } from '../objective/merge-hops.ts';
+import { firstMultipliers, stageWeights } from '../optimum/multipliers.ts';
 import { stationSets } from '../optimum/station-sets.ts';
 import type { Plan, Problem, StrategyResult } from '../problem.ts';
 import { hpa } from '../strategies/hpa.ts';
@@ -22,11 +21,8 @@ export interface Repartitioned {
   readonly layersEvaluated: number;
 }
 
-const PASSES = 2;
-
 /** A cost that changed by more than this factor has not drifted but leapt: the plan is made anew. */
 const LEAP = 4;
-
 /** A level cut this much worse than the plan may still become better when refined. */
 const WORTH_REFINING = 2;
 const ROUNDING = 1e-9;
@@ -36,13 +32,8 @@ interface Local {
   readonly problem: Problem;
   readonly plan: Plan;
   readonly allowed: AllowedTiers;
-  readonly levels: Levels;
-  readonly costs: LevelCosts;
   readonly ledger: Ledger;
-  /** Tail estimates of the last time, to be overwritten. */
-  readonly buffers: Tails;
-  /** Level cuts that were refined the last time: the plan is no worse than what came of them. */
-  readonly tried: ReadonlySet<string>;
+  readonly labels: Uint8Array;
 }
 
 const lastLocal = new WeakMap<PreparedGraph, Local>();
@@ -94,76 +85,30 @@ function reusable(problem: Problem, plan: Plan, graph: PreparedGraph): Local | n
 function opened(problem: Problem, plan: Plan, graph: PreparedGraph): Local {
   const allowed = allowedTiers(problem, graph);
   if ('infeasible' in allowed) throw new RangeError('A valid plan satisfies its constraints');
-  const levels = levelsOf(graph);
-  const costs = levelCosts(problem, graph, { levels, masks: allowed.masks });
-  const buffers = tailBuffers(levels.count, problem.tiers.length);
-  return {
-    problem,
-    plan,
-    allowed,
-    levels,
-    costs,
-    ledger: new Ledger(problem, graph, plan.tierOf),
-    tried: new Set(),
-    buffers,
-  };
+  const labels = new Uint8Array(labelModelOf(graph).variableCount);
+  return { problem, plan, allowed, labels, ledger: new Ledger(problem, graph, plan.tierOf) };
 }
 
 function adjusted(problem: Problem, graph: PreparedGraph, local: Local): Repartitioned {
-  const { allowed, levels } = local;
-  const stations = problem.tiers.flatMap((_, tier) => (tier === 0 || allowed.available.includes(tier) ? [tier] : []));
-  const scope = { graph, levels, masks: allowed.masks, tiers: stations, passes: PASSES };
+  const { allowed, labels } = local;
+  const tiers = [...new Set([0, ...allowed.available])];
+  const cost = (ledger: Ledger) => ledger.objectiveMs();
+  const scope = { graph, masks: allowed.masks, tiers, cost, bordersOnly: true };
   let ledger = local.ledger.relinked(problem);
-  let layersEvaluated = refine(ledger, scope);
-  const cuts =
-    graph.sinks.length > 1
-      ? [...levelCuts(problem, local), ...placements(problem, graph, local)]
-      : levelCuts(problem, local);
-  for (const cut of cuts) {
+  let layersEvaluated = shiftLayers(ledger, scope);
+  const model = labelModelOf(graph);
+  for (const stations of stationSets(allowed.available)) {
+    const weights = stageWeights(problem, stations, firstMultipliers(problem, stations));
+    const costs = labelCosts(problem, model, { stations, masks: allowed.masks, weights });
+    const cutMs = levelCut(model, { levels: levelsOf(model), costs, labels });
     const ms = ledger.objectiveMs();
-    if (
-      cut.ms > ms * WORTH_REFINING ||
-      Math.abs(cut.ms - ms) <= ms * ROUNDING ||
-      (cut.ms > ms && local.tried.has(cut.key))
-    )
-      continue;
-    const other = new Ledger(problem, graph, cut.tierOf());
-    layersEvaluated += refine(other, scope);
+    if (cutMs > ms * WORTH_REFINING || Math.abs(cutMs - ms) <= ms * ROUNDING) continue;
+    const tierOf = Array.from(labels.subarray(0, graph.layerCount), (label) => stations[label] ?? 0);
+    const other = new Ledger(problem, graph, tierOf);
+    layersEvaluated += shiftLayers(other, scope);
     if (other.objectiveMs() < ledger.objectiveMs()) ledger = other;
   }
   const plan = ledger.plan();
-  lastLocal.set(graph, { ...local, problem, plan, ledger, tried: new Set(cuts.map(({ key }) => key)) });
+  lastLocal.set(graph, { ...local, problem, plan, ledger });
   return { result: plan, layersEvaluated };
-}
-
-/** Where a network ends in several places, cuts between levels say little: HPA's placements by layer tails join them. */
-function placements(problem: Problem, graph: PreparedGraph, { allowed, levels }: Local): LevelCut[] {
-  return stationSets(allowed.available).flatMap((stations) => {
-    const scope = { graph, levels, masks: allowed.masks, stations, hops: mergeHops(problem.hops, stations) };
-    const tierOf = placeByLevel(problem, { ...scope, layerTails: layerTails(problem, scope) });
-    if (tierOf.some((tier, layer) => ((allowed.masks[layer] ?? 0) & (1 << tier)) === 0)) return [];
-    return [{ ms: new Ledger(problem, graph, tierOf).objectiveMs(), key: tierOf.join(), tierOf: () => tierOf }];
-  });
-}
-
-interface LevelCut {
-  readonly ms: number;
-  /** Tells cuts apart. */
-  readonly key: string;
-  readonly tierOf: () => number[];
-}
-
-/** For each set of stations the best plan that cuts between levels, by dynamic programming over the levels alone. */
-function levelCuts(problem: Problem, { allowed, costs, levels, buffers }: Local): LevelCut[] {
-  return stationSets(allowed.available).map((stations) => {
-    const hops = mergeHops(problem.hops, stations);
-    const tails = tailsOf(problem, costs, { stations, hops, reuse: buffers });
-    const { chosen, ms } = followTails(problem, costs, { stations, hops, tails });
-    const middleMs = stations.slice(1, -1).reduce((sum, tier) => sum + (problem.tierFixedMs[tier] ?? 0), 0);
-    return {
-      ms: ms + middleMs,
-      key: stations.map((tier, station) => `${tier}@${chosen.indexOf(station)}`).join(),
-      tierOf: () => spread(levels, chosen, stations),
-    };
-  });
 }

@@ -1,0 +1,194 @@
+import type { PreparedGraph } from '../graph/prepare-graph.ts';
+import { type LabelCosts, labelCosts } from '../labelling/label-costs.ts';
+import { type LabelModel, labelModelOf } from '../labelling/label-model.ts';
+import { Ledger } from '../objective/ledger.ts';
+import { capExcess, capLoads } from '../optimum/cap-loads.ts';
+import { ascend, firstMultipliers, type Multipliers, stageWeights } from '../optimum/multipliers.ts';
+import { stationSets } from '../optimum/station-sets.ts';
+import type { Plan, Problem } from '../problem.ts';
+import type { AllowedTiers } from '../verify/allowed-tiers.ts';
+import { memoryViolation } from '../verify/memory-violation.ts';
+import { levelCut } from './level-cut.ts';
+import { levelsOf } from './levels.ts';
+import { shiftLayers } from './shift-layers.ts';
+import { TailEstimates } from './tail-estimates.ts';
+
+/** Sweeps at most, and variables visited by them at most. */
+const SWEEPS = 50;
+const VISITS = 4000;
+/** Rounds of prices for streams and memory caps, and sweeps in each. */
+const PRICE_ROUNDS = 30;
+const PRICE_SWEEPS = 4;
+/** Starting points that the second pass takes up, and how much worse than the best they may be. */
+const REFINED = 3;
+const WORTH_REFINING = 2;
+/** Sums over the same numbers in another order differ by less than this share. */
+const ROUNDING = 1e-9;
+/** What being over a memory cap costs, as a multiple of the objective and the excess. */
+const PENALTY = 100;
+
+interface Start {
+  readonly tierOf: readonly number[];
+  readonly ms: number;
+}
+
+const estimates = new WeakMap<LabelModel, TailEstimates[]>();
+
+function estimatesFor(model: LabelModel, labelCount: number): TailEstimates {
+  const known = estimates.get(model) ?? [];
+  estimates.set(model, known);
+  known[labelCount] ??= new TailEstimates(model, labelCount);
+  return known[labelCount];
+}
+
+/** HPA's search over one problem: starting points per set of stations, then the second pass. */
+export class HpaSearch {
+  readonly #problem: Problem;
+  readonly #graph: PreparedGraph;
+  readonly #allowed: AllowedTiers;
+  readonly #model: LabelModel;
+  readonly #loads: Float64Array;
+  readonly #labels: Uint8Array;
+  readonly #capped: boolean;
+  readonly #starts: Start[] = [];
+  #bestMs = Number.POSITIVE_INFINITY;
+
+  constructor(problem: Problem, graph: PreparedGraph, allowed: AllowedTiers) {
+    this.#problem = problem;
+    this.#graph = graph;
+    this.#allowed = allowed;
+    this.#model = labelModelOf(graph);
+    this.#loads = capLoads(problem, graph);
+    this.#capped = (problem.constraints.memoryBytes ?? []).some((cap) => cap !== null);
+    this.#labels = new Uint8Array(this.#model.variableCount);
+  }
+
+  /** @returns the best plan found; null when none keeps the memory caps */
+  run(): Plan | null {
+    const summed = this.#problem.objective === 'latency' && !this.#capped;
+    let boundMs = Number.POSITIVE_INFINITY;
+    for (const stations of stationSets(this.#allowed.available)) {
+      const setMs = summed ? this.#sum(stations) : this.#price(stations);
+      boundMs = Math.min(boundMs, setMs);
+    }
+    this.#starts.sort((a, b) => a.ms - b.ms);
+    let best: Ledger | null = null;
+    let bestMs = Number.POSITIVE_INFINITY;
+    let beforeMs = 0;
+    let refined = 0;
+    for (const { tierOf, ms } of this.#starts) {
+      if (refined >= REFINED || ms > this.#bestMs * WORTH_REFINING) break;
+      if (ms <= beforeMs * (1 + ROUNDING)) continue;
+      beforeMs = ms;
+      refined++;
+      const ledger = new Ledger(this.#problem, this.#graph, tierOf);
+      const proven = summed && boundMs >= ms * (1 - ROUNDING);
+      if (!proven) shiftLayers(ledger, this.#shiftScope());
+      const cost = this.#cost(ledger);
+      if (cost < bestMs * (1 - ROUNDING)) [best, bestMs] = [ledger, cost];
+      if (proven) break;
+    }
+    if (best === null || memoryViolation(this.#problem, best.assignment(), this.#graph) !== null) return null;
+    return best.plan();
+  }
+
+  #shiftScope() {
+    const tiers = [...new Set([0, ...this.#allowed.available])];
+    const cost = (ledger: Ledger) => this.#cost(ledger);
+    return { graph: this.#graph, masks: this.#allowed.masks, tiers, cost, bordersOnly: false };
+  }
+
+  /** The objective, and what is over a memory cap at a high price. */
+  #cost(ledger: Ledger): number {
+    const ms = ledger.objectiveMs();
+    if (!this.#capped) return ms;
+    const tierOf = ledger.assignment();
+    const excess = capExcess(this.#problem, this.#loads, tierOf);
+    const over = excess.reduce((sum, share) => sum + Math.max(0, share), 0);
+    const fits = over <= ROUNDING && memoryViolation(this.#problem, tierOf, this.#graph) === null;
+    return fits ? ms : ms * (1 + PENALTY * (over + 1));
+  }
+
+  #offer(tierOf: readonly number[], ms: number): void {
+    this.#starts.push({ tierOf, ms });
+    this.#bestMs = Math.min(this.#bestMs, ms);
+  }
+
+  #tiers(stations: readonly number[]): number[] {
+    const tierOf = new Array<number>(this.#graph.layerCount);
+    for (let layer = 0; layer < tierOf.length; layer++) tierOf[layer] = stations[this.#labels[layer] ?? 0] ?? 0;
+    return tierOf;
+  }
+
+  /** Offers an assignment that a labelling gave, if it may be better than what is known. */
+  #offerLabels(stations: readonly number[], ms: number): void {
+    if (ms === Number.POSITIVE_INFINITY || ms > this.#bestMs * WORTH_REFINING) return;
+    const tierOf = this.#tiers(stations);
+    const used = stations.slice(1, -1).every((tier) => tierOf.includes(tier));
+    this.#offer(tierOf, used ? ms : new Ledger(this.#problem, this.#graph, tierOf).objectiveMs());
+  }
+
+  /** Starting points where sums decide. Returns a lower bound of the plans over these stations. */
+  #sum(stations: readonly number[]): number {
+    const multipliers = firstMultipliers(this.#problem, stations);
+    const costs = this.#costsOf(stations, multipliers);
+    const labels = this.#labels;
+    this.#offerLabels(stations, levelCut(this.#model, { levels: levelsOf(this.#model), costs, labels }));
+    const tails = estimatesFor(this.#model, stations.length);
+    tails.load(costs);
+    const sweeps = Math.min(SWEEPS, Math.ceil(VISITS / labels.length));
+    let boundMs = 0;
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (let sweep = 0; sweep < sweeps; sweep++) {
+      boundMs = Math.max(boundMs, tails.back());
+      if (boundMs >= this.#bestMs * (1 - ROUNDING)) break;
+      const ms = tails.place(labels);
+      if (ms < leastMs * (1 - ROUNDING)) {
+        leastMs = ms;
+        this.#offerLabels(stations, ms);
+      }
+    }
+    return boundMs;
+  }
+
+  /** Lets prices lead the starting points towards balanced stages and kept caps. */
+  #price(stations: readonly number[]): number {
+    const labels = this.#labels;
+    const tails = estimatesFor(this.#model, stations.length);
+    let multipliers = firstMultipliers(this.#problem, stations);
+    for (let round = 0; round < PRICE_ROUNDS; round++) {
+      const costs = this.#costsOf(stations, multipliers);
+      if (levelCut(this.#model, { levels: levelsOf(this.#model), costs, labels }) < Number.POSITIVE_INFINITY)
+        this.#offerPriced(stations);
+      tails.load(costs, round > 0);
+      let boundMs = 0;
+      for (let sweep = 0; sweep < PRICE_SWEEPS; sweep++) {
+        boundMs = Math.max(boundMs, tails.back());
+        tails.place(labels);
+      }
+      const ledger = this.#offerPriced(stations);
+      const stageMs = this.#problem.objective === 'latency' ? [] : ledger.over(stations).stageMs;
+      const excess = capExcess(this.#problem, this.#loads, ledger.assignment());
+      const paidMs = multipliers.prices.reduce((sum, price) => sum + price, 0);
+      const gapMs = Math.max(this.#bestMs - boundMs + paidMs, 0.05 * this.#bestMs) / (1 + round / 6);
+      const next = ascend(multipliers, { stageMs, excess, gapMs });
+      if (next === multipliers) break;
+      multipliers = next;
+    }
+    return 0;
+  }
+
+  #offerPriced(stations: readonly number[]): Ledger {
+    const tierOf = this.#tiers(stations);
+    const ledger = new Ledger(this.#problem, this.#graph, tierOf);
+    this.#offer(tierOf, this.#cost(ledger));
+    return ledger;
+  }
+
+  #costsOf(stations: readonly number[], multipliers: Multipliers): LabelCosts {
+    const { prices } = multipliers;
+    const weights = stageWeights(this.#problem, stations, multipliers);
+    const extraMs = this.#loads.map((load, at) => load * (prices[at % prices.length] ?? 0));
+    return labelCosts(this.#problem, this.#model, { stations, masks: this.#allowed.masks, weights, extraMs });
+  }
+}
