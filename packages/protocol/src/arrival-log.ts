@@ -1,7 +1,7 @@
 import type { Arrival } from '@d3/profile';
 
 /** Points kept of a frame, however many messages it has. */
-const MOST_ARRIVALS = 24;
+const MOST_ARRIVALS = 63;
 
 /** When a frame came, for a link estimator. */
 export interface FrameTiming {

@@ -106,7 +106,7 @@ export interface PingReply {
 /** When a frame that went up came: what its receiver noted, for the sender's estimate of the link. */
 export interface FrameArrivals {
   readonly request: number;
-  /** Milliseconds since its header message came, and bytes that had come by then, in order; at most 32. */
+  /** Milliseconds since its header message came, and bytes that had come by then, in order; at most 64. */
   readonly arrivals: readonly (readonly [number, number])[];
 }
 
@@ -134,8 +134,15 @@ export interface ControlNotices {
   failed: { readonly request: number; readonly error: D3ErrorJson };
   /** A message could not be understood, so nobody knows which request it was of. Nothing else on the link is lost. */
   refused: { readonly error: D3ErrorJson };
-  /** A tier's load or a link left its band. */
-  status: { readonly profiles: readonly TierProfile[]; readonly links: readonly LinkEstimate[] };
+  /**
+   * A tier came or went, a model changed, or a load or a link left its band: all tiers from the speaker on, nearest first, the links
+   * between them and, name → hash, the models that can be had now. Stands for what welcome or an earlier one said.
+   */
+  status: {
+    readonly profiles: readonly TierProfile[];
+    readonly links: readonly LinkEstimate[];
+    readonly models?: Readonly<Record<string, string>>;
+  };
   /** A request frame of 16 kB or more has come in full. */
   timed: FrameArrivals;
   /** The server is going away: finish what runs, start nothing new. */

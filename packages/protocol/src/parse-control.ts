@@ -104,7 +104,7 @@ const pong = Type.Object(
   STRICT,
 );
 const timed = Type.Object(
-  { request: uint32, arrivals: Type.Array(Type.Tuple([duration, count]), { maxItems: 32 }) },
+  { request: uint32, arrivals: Type.Array(Type.Tuple([duration, count]), { maxItems: 64 }) },
   STRICT,
 );
 
@@ -130,7 +130,11 @@ const NOTICES: { readonly [T in keyof ControlNotices]: (value: unknown) => Check
   refused: schemaCheck(Type.Object({ error }, STRICT)),
   status: schemaCheck(
     Type.Object(
-      { profiles: Type.Array(tierProfile, { maxItems: 16 }), links: Type.Array(linkEstimate, { maxItems: 16 }) },
+      {
+        profiles: Type.Array(tierProfile, { maxItems: 16 }),
+        links: Type.Array(linkEstimate, { maxItems: 16 }),
+        models: Type.Optional(Type.Record(name, name)),
+      },
       STRICT,
     ),
   ),

@@ -36,7 +36,7 @@ describe('rampStallMs()', () => {
 });
 
 describe('LinkEstimator', () => {
-  it('finds the rate of any link within 3 %, ramp or not, where the ramp ends', () => {
+  it('finds the rate of any link within 5 %, ramp or not, where the ramp ends', () => {
     fc.assert(
       fc.property(links, fc.boolean(), ({ mbit, roundTripMs }, ramps) => {
         const bytesPerMs = mbit * MBIT;
@@ -47,8 +47,8 @@ describe('LinkEstimator', () => {
         for (let turn = 0; turn < 6; turn++) {
           told(estimator, arrivalsOf(262_144, { ...path, bytesPerMs }), turn * 60_000);
         }
-        expect(estimator.estimate().upBytesPerMs / bytesPerMs).toBeGreaterThan(0.97);
-        expect(estimator.estimate().upBytesPerMs / bytesPerMs).toBeLessThan(1.03);
+        expect(estimator.estimate().upBytesPerMs / bytesPerMs).toBeGreaterThan(0.95);
+        expect(estimator.estimate().upBytesPerMs / bytesPerMs).toBeLessThan(1.05);
       }),
       { seed: 12, numRuns: 300 },
     );

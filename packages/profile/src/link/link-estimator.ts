@@ -3,7 +3,7 @@ import { fitEstimate, type LinkRamp, type PlanBytes, type RampState } from './fi
 import { ProbeSchedule } from './probe-schedule.ts';
 import { rampStallMs, Warmth } from './ramp.ts';
 import { RateTracker } from './rate-tracker.ts';
-import { clampRate, type RateReading, readTransfer } from './read-transfer.ts';
+import { clampRate, readTransfer } from './read-transfer.ts';
 import { RoundTrip } from './round-trip.ts';
 import type { LinkDirection, Transfer } from './transfer.ts';
 
@@ -110,6 +110,11 @@ export class LinkEstimator {
     return schedule.due({ nowMs, bytesPerMs: tracker.bytesPerMs, suspicious: tracker.suspicious });
   }
 
+  /** Whether probes of a direction still grow: its rate is not known for certain. */
+  growing(direction: LinkDirection): boolean {
+    return this.#directions[direction].schedule.growing;
+  }
+
   /**
    * Milliseconds from the first byte of a transfer to its last, at the receiver: TCP's ramp is part of it, the delay is not.
    *
@@ -165,8 +170,10 @@ export class LinkEstimator {
     // A link that carries what another one feeds it shows only when it is faster than was known.
     if (paced && (known === undefined || rate === known)) return undefined;
     if (!vague) side.schedule.sampled(atMs);
-    side.tracker.observe(rate, ms, atMs);
-    if (transfer.probe !== true) learnRamp(side, { transfer, reading, rate, path });
+    // While probes grow each of them counts for more than all before it.
+    if (transfer.probe === true && side.schedule.growing) side.tracker.restart(rate, atMs);
+    else side.tracker.observe(rate, ms - reading.stalledMs, atMs);
+    if (transfer.probe !== true) learnRamp(side, { transfer, stalledMs: reading.stalledMs, rate, path });
     return rate;
   }
 }
@@ -176,15 +183,14 @@ function learnRamp(
   side: Direction,
   shown: {
     readonly transfer: Transfer;
-    readonly reading: RateReading;
+    readonly stalledMs: number;
     readonly rate: number;
     readonly path: { readonly roundTripMs: number; readonly warmBytes: number };
   },
 ): void {
-  const { transfer, reading, rate, path } = shown;
-  const { ms, bytes } = transfer;
+  const { transfer, stalledMs, rate, path } = shown;
+  const { ms, bytes, arrivals = [] } = transfer;
   const expectedMs = rampStallMs(bytes, { ...path, bytesPerMs: clampRate(rate) });
-  if (reading.ramp === undefined || expectedMs < TELLING_SHARE * ms) return;
-  const share = reading.ramp ? Math.max(0, ms - bytes / rate) / expectedMs : 0;
-  side.rampShare += RAMP_GAIN * (Math.min(MOST_RAMP_SHARE, share) - side.rampShare);
+  if (arrivals.length < 3 || expectedMs < TELLING_SHARE * ms) return;
+  side.rampShare += RAMP_GAIN * (Math.min(MOST_RAMP_SHARE, stalledMs / expectedMs) - side.rampShare);
 }

@@ -52,6 +52,11 @@ export class ProbeSchedule {
     this.#direction = direction;
   }
 
+  /** Whether no probe was long enough so far. */
+  get growing(): boolean {
+    return !this.#settled;
+  }
+
   /** Size of the probe that is due; undefined when none is. */
   due({ nowMs, bytesPerMs, suspicious }: ProbeNeed): number | undefined {
     this.#save(nowMs, bytesPerMs);

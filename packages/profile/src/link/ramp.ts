@@ -61,8 +61,13 @@ export class Warmth {
     this.#activeMs = Math.max(this.#activeMs, nowMs);
   }
 
-  /** A burst has crossed whose sender had all of it at hand: it widened the window as far as it filled it. */
-  carried(bytes: number, nowMs: number): void {
+  /**
+   * A burst has crossed: it widened the window as far as it filled it.
+   *
+   * @param underWay - how much of it was under way at most; by default its sender had all of it at hand
+   */
+  carried(bytes: number, nowMs: number, underWay: number = bytes): void {
+    const most = Math.max(INITIAL_WINDOW_BYTES + this.#bytes, 2 * underWay);
     let window = INITIAL_WINDOW_BYTES + this.#bytes;
     for (let left = bytes; left > 0; ) {
       const sent = Math.min(window, left);
@@ -72,7 +77,7 @@ export class Warmth {
       if (widened === 0) break;
       window += widened;
     }
-    this.#bytes = window - INITIAL_WINDOW_BYTES;
+    this.#bytes = Math.min(window, most) - INITIAL_WINDOW_BYTES;
     this.#activeMs = Math.max(this.#activeMs, nowMs);
   }
 }

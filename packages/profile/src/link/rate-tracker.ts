@@ -71,6 +71,13 @@ export class RateTracker {
     this.#spread = Math.min(MOST_SPREAD, Math.max(LEAST_SPREAD, this.#spread));
   }
 
+  /** Forgets everything but this rate. */
+  restart(bytesPerMs: number, atMs: number): void {
+    this.#atMs = atMs;
+    this.#spread = FIRST_SPREAD;
+    this.#reset(Math.log(clampRate(bytesPerMs)), 0);
+  }
+
   /** Adds to both runs; starts anew from the run that shows a change. */
   #changed(sample: number, surprise: number, weight: number): boolean {
     for (const [run, sign] of [

@@ -1,4 +1,4 @@
-import { type RampPath, rampStallMs, rampTransferMs } from './ramp.ts';
+import { INITIAL_WINDOW_BYTES, type RampPath } from './ramp.ts';
 import type { Arrival, Transfer } from './transfer.ts';
 
 /** What one transfer says of the rate: it lies between `low` and `high`, and is most likely `best`. */
@@ -6,72 +6,61 @@ export interface RateReading {
   readonly best: number;
   readonly low: number;
   readonly high: number;
-  /** Whether the transfer waited for TCP's window as the ramp predicts; undefined when it could not have. */
-  readonly ramp?: boolean;
+  /** How long nothing came because the window was shut. */
+  readonly stalledMs: number;
 }
 
 /** 1 Gbit/s: faster links count as this fast, for transfers of a few messages cannot tell them apart, and no plan depends on it. */
-export const FASTEST_BYTES_PER_MS = 125_000;
+const FASTEST_BYTES_PER_MS = 125_000;
 /** 8 bit/s: a link that is slower is out of order. */
-export const SLOWEST_BYTES_PER_MS = 0.001;
+const SLOWEST_BYTES_PER_MS = 0.001;
 
-const STEP = 1.1;
-const FINE_STEP = 1.006;
-const FINE_STEPS = 16;
-/** Clocks, event loops and what shares the machine blur arrivals by about as much. */
-const NOISE_MS = 0.4;
-const NOISE = 0.02;
+/** Clocks and event loops blur the ends of whatever is timed by about so much. */
 const BLUR_MS = 0.5;
 /** Rates that far apart and as likely are no measurement. */
 const TELLING = 1.3;
+/** A pause is a wait for the window from this part of a round trip on, and longer than the round trips it takes by no more than another. */
+const LEAST_STALL = 0.15;
+const STALL_MARGIN = 0.5;
+const LEAST_STALL_MS = 1.5;
+/** The window is shut only until it holds what a round trip carries; with a margin. */
+const RAMP_END = 1.5;
+/** Share of the bytes, the fastest, that the first guess of the rate is taken from. */
+const FASTEST_SHARE = 0.3;
+const ROUNDS = 6;
 
-/** How well a rate explains arrivals. */
-interface Candidate {
+/** What came together, and how long after what came before. */
+interface Step {
+  readonly bytes: number;
+  readonly ms: number;
+  /** Bytes that had come before. */
+  readonly from: number;
+}
+
+/** A rate, and the pauses that it leaves unexplained. */
+interface Split {
   readonly bytesPerMs: number;
-  readonly missMs: number;
+  readonly stalledMs: number;
+  readonly stalls: number;
 }
 
 /**
- * Reads the rate out of a transfer's arrivals: the one with which they came as they did, evenly or with TCP's waits, whichever
- * explains them better.
+ * Reads the rate out of a transfer's arrivals: the bytes over the time, less the pauses in which TCP's window was shut. Those are told
+ * from a slower link by where and how long they are: about a round trip each, and only until the window holds what a round trip
+ * carries.
  *
  * @param path - what is known of the connection; a transfer without arrivals is taken to have flowed evenly
  */
 export function readTransfer(transfer: Transfer, path: Omit<RampPath, 'bytesPerMs'>): RateReading {
   const { bytes, ms, arrivals = [] } = transfer;
-  const slowest = clampRate(bytes / ms);
-  const mostWaitMs = rampStallMs(bytes, { ...path, bytesPerMs: FASTEST_BYTES_PER_MS });
-  if (arrivals.length < 3 || mostWaitMs < NOISE * ms) return readEven(bytes, ms, slowest);
-  const straight = best([slowest, clampRate(slope(arrivals))].map((rate) => miss(arrivals, rate)));
-  const ramped = ramps(arrivals, slowest, path);
-  const coarse = best(ramped).bytesPerMs;
-  const fine = Array.from({ length: 2 * FINE_STEPS + 1 }, (_, step) => coarse * FINE_STEP ** (step - FINE_STEPS));
-  const curved = best(fine.map((rate) => miss(arrivals, clampRate(rate), path)));
-  const expected = miss(arrivals, straight.bytesPerMs, path);
-  // Where the window was never in the way both explanations are one.
-  if (Math.abs(expected.missMs - straight.missMs) < NOISE_MS / 10 && straight.missMs <= curved.missMs + noise(ms)) {
-    return readEven(bytes, ms, straight.bytesPerMs);
-  }
-  if (straight.missMs <= curved.missMs) return { ...readEven(bytes, ms, straight.bytesPerMs), ramp: false };
-  const alike = ramped.filter(({ missMs }) => missMs <= curved.missMs + noise(ms)).map((each) => each.bytesPerMs);
-  return { ...between(Math.min(...alike), curved.bytesPerMs, Math.max(...alike)), ramp: true };
-}
-
-/** Bytes that flowed evenly; over a short time clocks and event loops blur the rate. */
-function readEven(bytes: number, ms: number, rate: number): RateReading {
-  const shortest = ms - BLUR_MS;
-  return between(bytes / (ms + BLUR_MS), rate, shortest <= 0 ? FASTEST_BYTES_PER_MS : bytes / shortest);
-}
-
-function between(low: number, likely: number, high: number): RateReading {
-  if (high / low < TELLING) return { best: likely, low: likely, high: likely };
-  return { best: likely, low, high: high >= FASTEST_BYTES_PER_MS / STEP ? Number.POSITIVE_INFINITY : high };
-}
-
-/** How well each rate from `slowest` on explains arrivals by a ramp. */
-function ramps(arrivals: readonly Arrival[], slowest: number, path: Omit<RampPath, 'bytesPerMs'>): Candidate[] {
-  const steps = Math.ceil(Math.log(FASTEST_BYTES_PER_MS / slowest) / Math.log(STEP)) + 1;
-  return Array.from({ length: steps }, (_, step) => miss(arrivals, clampRate(slowest * STEP ** step), path));
+  const even: Split = { bytesPerMs: bytes / ms, stalledMs: 0, stalls: 0 };
+  const { bytesPerMs, stalledMs, stalls } = arrivals.length < 3 ? even : (split(stepsOf(arrivals), path) ?? even);
+  const busyMs = ms - stalledMs;
+  const blurMs = BLUR_MS * (1 + stalls);
+  const [low, high] = [bytes / (busyMs + blurMs), busyMs <= blurMs ? FASTEST_BYTES_PER_MS : bytes / (busyMs - blurMs)];
+  const best = clampRate(bytesPerMs);
+  if (high / low < TELLING) return { best, low: best, high: best, stalledMs };
+  return { best, low: clampRate(low), high: high >= FASTEST_BYTES_PER_MS ? Number.POSITIVE_INFINITY : high, stalledMs };
 }
 
 /** A rate within what links have. */
@@ -79,31 +68,49 @@ export function clampRate(bytesPerMs: number): number {
   return Math.min(FASTEST_BYTES_PER_MS, Math.max(SLOWEST_BYTES_PER_MS, bytesPerMs));
 }
 
-function noise(ms: number): number {
-  return NOISE_MS + NOISE * ms;
+function stepsOf(arrivals: readonly Arrival[]): Step[] {
+  return arrivals.map(({ ms, bytes }, index) => {
+    const before = arrivals[index - 1] ?? { ms: 0, bytes: 0 };
+    return { bytes: bytes - before.bytes, ms: ms - before.ms, from: before.bytes };
+  });
 }
 
-/** Mean distance of arrivals from where a rate puts them. */
-function miss(arrivals: readonly Arrival[], bytesPerMs: number, path?: Omit<RampPath, 'bytesPerMs'>): Candidate {
-  const ramp = path === undefined ? undefined : { ...path, bytesPerMs };
-  let sum = 0;
-  for (const { ms, bytes } of arrivals) {
-    const expectedMs = ramp === undefined ? bytes / bytesPerMs : rampTransferMs(bytes, ramp);
-    sum += Math.abs(ms - expectedMs);
+/** Alternates between which steps waited and what rate the others show; undefined when none waited. */
+function split(steps: readonly Step[], path: Omit<RampPath, 'bytesPerMs'>): Split | undefined {
+  const total = steps.reduce((sum, step) => ({ bytes: sum.bytes + step.bytes, ms: sum.ms + step.ms, from: 0 }));
+  let rate = clampRate(Math.max(fastestRate(steps), total.bytes / total.ms));
+  let found: Split | undefined;
+  for (let round = 0; round < ROUNDS; round++) {
+    const waits = steps.map((step) => waitMs(step, rate, path)).filter((ms) => ms > 0);
+    const stalledMs = waits.reduce((sum, ms) => sum + ms, 0);
+    if (waits.length === 0) return undefined;
+    rate = clampRate(total.bytes / Math.max(total.ms - stalledMs, BLUR_MS));
+    found = { bytesPerMs: rate, stalledMs, stalls: waits.length };
   }
-  return { bytesPerMs, missMs: sum / arrivals.length };
+  return found;
 }
 
-function best(candidates: readonly Candidate[]): Candidate {
-  return candidates.reduce((least, candidate) => (candidate.missMs < least.missMs ? candidate : least));
+/** How long a step waited for the window, if the link has this rate; 0 when it may just have been slow. */
+function waitMs({ bytes, ms, from }: Step, bytesPerMs: number, path: Omit<RampPath, 'bytesPerMs'>): number {
+  const { roundTripMs, warmBytes = 0, windowBytes = Number.POSITIVE_INFINITY } = path;
+  const filling = RAMP_END * bytesPerMs * roundTripMs;
+  const window = Math.min(windowBytes, INITIAL_WINDOW_BYTES + warmBytes + from);
+  const wait = ms - bytes / bytesPerMs;
+  if (window >= filling || wait <= Math.max(LEAST_STALL_MS, LEAST_STALL * roundTripMs)) return 0;
+  // The window doubles with each wait, or does not grow any more.
+  const waits = window === windowBytes ? bytes / window : Math.log2(1 + bytes / window);
+  return wait < (Math.ceil(waits) + STALL_MARGIN) * roundTripMs + LEAST_STALL_MS ? wait : 0;
 }
 
-/** Least squares through the origin. */
-function slope(arrivals: readonly Arrival[]): number {
-  let [product, square] = [0, 0];
-  for (const { ms, bytes } of arrivals) {
-    product += ms * bytes;
-    square += ms * ms;
+/** Rate of the steps that were fastest, over a share of the bytes. */
+function fastestRate(steps: readonly Step[]): number {
+  const sorted = steps.slice().sort((a, b) => a.ms / a.bytes - b.ms / b.bytes);
+  const wanted = FASTEST_SHARE * steps.reduce((sum, step) => sum + step.bytes, 0);
+  let [bytes, ms] = [0, 0];
+  for (const step of sorted) {
+    bytes += step.bytes;
+    ms += step.ms;
+    if (bytes >= wanted) break;
   }
-  return product / square;
+  return bytes / Math.max(ms, BLUR_MS);
 }

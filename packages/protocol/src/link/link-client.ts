@@ -152,9 +152,9 @@ export class LinkClient {
     return { up: this.#warmth.up.at(nowMs), down: this.#warmth.down.at(nowMs) };
   }
 
-  /** A burst of so many bytes that was no frame has crossed. */
-  noteBurst(direction: LinkDirection, bytes: number): void {
-    this.#warmth[direction].carried(bytes, performance.now());
+  /** Something that was no frame has crossed, with at most `underWay` bytes of it on their way at once. */
+  noteBurst(direction: LinkDirection, bytes: number, underWay: number): void {
+    this.#warmth[direction].carried(bytes, performance.now(), underWay);
   }
 
   /**

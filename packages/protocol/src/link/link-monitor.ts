@@ -60,14 +60,14 @@ export class LinkMonitor {
     const startedMs = performance.now();
     try {
       for (let ping = 0; ping < FIRST_PINGS; ping++) await this.#ping(options);
-      let grows = true;
-      while (grows && performance.now() - startedMs < FIRST_WITHIN_MS) {
+      let grows: boolean;
+      do {
         // One after the other: the answers of each would wait behind the other.
         const up = await this.#probe('up');
         const down = await this.#probe('down');
         options.signal?.throwIfAborted();
         grows = up || down;
-      }
+      } while (grows && performance.now() - startedMs < FIRST_WITHIN_MS);
       // A link that was lost meanwhile says so here.
       if (!this.estimator.measured) await this.#ping(options);
     } catch (error) {
@@ -180,7 +180,8 @@ export class LinkMonitor {
     const filling = 2 * delayMs * (direction === 'up' ? upBytesPerMs : downBytesPerMs);
     const busy = performance.now() - this.#busyMs < BUSY_MS;
     const known = busy ? filling + 2 * messageBytes : 2 * filling + 4 * messageBytes;
-    const most = this.estimator.measured ? known : Math.max(known, 4 * INITIAL_WINDOW_BYTES);
+    // What is not known cannot be filled: then the window grows as TCP's does, unless a request might have to wait.
+    const most = busy || !this.estimator.growing(direction) ? known : Math.max(known, bytes);
     return { first: Math.min(most, INITIAL_WINDOW_BYTES + warmBytes), most };
   }
 

@@ -70,7 +70,7 @@ export class ProbeTrain {
     this.#send(0);
     this.#pump();
     await ended;
-    this.#client.noteBurst(this.#plan.direction, this.#mostUnderWay);
+    this.#client.noteBurst(this.#plan.direction, this.#sent, this.#mostUnderWay);
     return {
       bytes: this.#sent,
       whole: !this.#stopped,
