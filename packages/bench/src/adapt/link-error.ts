@@ -141,12 +141,18 @@ async function transferRows(bed: Bed, full: boolean): Promise<LinkErrorRow[]> {
     const path = { bytesPerMs: bed.bytesPerMs, roundTripMs: bed.cell.roundTripMs };
     if (!full && rampTransferMs(bytes, path) > SHORT_TRANSFER_MS) continue;
     for (const direction of ['up', 'down'] as const) {
-      await sleep(IDLE_MS + 100);
+      await idle(bed);
       for (const what of ['cold transfer', 'warm transfer'] as const)
         rows.push(await transferRow(bed, { bytes, direction, what }));
     }
   }
   return rows;
+}
+
+/** Until nothing has crossed for a second and no probe is under way. */
+async function idle({ client, monitor }: Bed): Promise<void> {
+  const cold = (): boolean => Object.values(client.idleMs()).every((ms) => ms > IDLE_MS + 50);
+  while (monitor.probing || !cold()) await sleep(10);
 }
 
 async function transferRow(

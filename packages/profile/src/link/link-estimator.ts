@@ -157,8 +157,8 @@ export class LinkEstimator {
     const { ms, atMs, paced = false, windowBytes } = transfer;
     const window = windowBytes === undefined ? {} : { windowBytes };
     const path = { roundTripMs: this.#roundTripMs, warmBytes, ...window };
-    const reading = readTransfer(transfer, path);
     const known = side.tracker.bytesPerMs;
+    const reading = readTransfer(transfer, { ...path, known });
     const high = paced ? Number.POSITIVE_INFINITY : reading.high;
     const vague = high !== reading.low;
     const rate =

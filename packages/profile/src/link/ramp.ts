@@ -55,6 +55,11 @@ export class Warmth {
     return nowMs - this.#activeMs > IDLE_MS ? 0 : this.#bytes;
   }
 
+  /** For how long nothing has crossed. */
+  idleMs(nowMs: number): number {
+    return nowMs - this.#activeMs;
+  }
+
   /** Something crossed, or still does. */
   touch(nowMs: number): void {
     this.#bytes = this.at(nowMs);
@@ -67,17 +72,25 @@ export class Warmth {
    * @param underWay - how much of it was under way at most; by default its sender had all of it at hand
    */
   carried(bytes: number, nowMs: number, underWay: number = bytes): void {
-    const most = Math.max(INITIAL_WINDOW_BYTES + this.#bytes, 2 * underWay);
-    let window = INITIAL_WINDOW_BYTES + this.#bytes;
-    for (let left = bytes; left > 0; ) {
-      const sent = Math.min(window, left);
-      left -= sent;
-      // Acknowledgements count while half of the window is in use: all of them while more follows, else the first.
-      const widened = left > 0 ? sent : Math.max(0, 2 * sent - window) / 3;
-      if (widened === 0) break;
-      window += widened;
-    }
+    const before = INITIAL_WINDOW_BYTES + this.#bytes;
+    const most = Math.max(before, 2 * underWay);
+    const window = widened(before, bytes);
     this.#bytes = Math.min(window, most) - INITIAL_WINDOW_BYTES;
     this.#activeMs = Math.max(this.#activeMs, nowMs);
   }
+}
+
+/**
+ * A window after a burst. Each acknowledgement lets twice as much follow; once all is sent, they go on to count while half of the window
+ * is under way.
+ */
+function widened(window: number, bytes: number): number {
+  if (bytes <= window) return window + Math.max(0, 2 * bytes - window) / 3;
+  let left = bytes - window;
+  let grown = window;
+  while (left >= 2 * grown) {
+    left -= 2 * grown;
+    grown *= 2;
+  }
+  return ((grown + left / 2) * 4) / 3;
 }

@@ -75,7 +75,7 @@ export class RateTracker {
   restart(bytesPerMs: number, atMs: number): void {
     this.#atMs = atMs;
     this.#spread = FIRST_SPREAD;
-    this.#reset(Math.log(clampRate(bytesPerMs)), 0);
+    this.#reset(Math.log(clampRate(bytesPerMs)), 1);
   }
 
   /** Adds to both runs; starts anew from the run that shows a change. */

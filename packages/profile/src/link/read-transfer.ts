@@ -1,4 +1,4 @@
-import { INITIAL_WINDOW_BYTES, type RampPath } from './ramp.ts';
+import { INITIAL_WINDOW_BYTES, type RampPath, rampTransferMs } from './ramp.ts';
 import type { Arrival, Transfer } from './transfer.ts';
 
 /** What one transfer says of the rate: it lies between `low` and `high`, and is most likely `best`. */
@@ -16,7 +16,7 @@ const FASTEST_BYTES_PER_MS = 125_000;
 const SLOWEST_BYTES_PER_MS = 0.001;
 
 /** Clocks and event loops blur the ends of whatever is timed by about so much. */
-const BLUR_MS = 0.5;
+const BLUR_MS = 1;
 /** Rates that far apart and as likely are no measurement. */
 const TELLING = 1.3;
 /** A pause is a wait for the window from this part of a round trip on, and longer than the round trips it takes by no more than another. */
@@ -26,8 +26,16 @@ const LEAST_STALL_MS = 1.5;
 /** The window is shut only until it holds what a round trip carries; with a margin. */
 const RAMP_END = 1.5;
 /** Share of the bytes, the fastest, that the first guess of the rate is taken from. */
-const FASTEST_SHARE = 0.3;
+const FASTEST_SHARE = 0.2;
 const ROUNDS = 6;
+/** A rate explains a transfer if it puts its end this near, in parts of its length. */
+const FITTING = 0.1;
+
+/** What is known of a connection before a transfer is read. */
+export interface ReadPath extends Omit<RampPath, 'bytesPerMs'> {
+  /** The rate as it was estimated so far. */
+  readonly known?: number | undefined;
+}
 
 /** What came together, and how long after what came before. */
 interface Step {
@@ -51,16 +59,27 @@ interface Split {
  *
  * @param path - what is known of the connection; a transfer without arrivals is taken to have flowed evenly
  */
-export function readTransfer(transfer: Transfer, path: Omit<RampPath, 'bytesPerMs'>): RateReading {
-  const { bytes, ms, arrivals = [] } = transfer;
-  const even: Split = { bytesPerMs: bytes / ms, stalledMs: 0, stalls: 0 };
-  const { bytesPerMs, stalledMs, stalls } = arrivals.length < 3 ? even : (split(stepsOf(arrivals), path) ?? even);
+export function readTransfer(transfer: Transfer, path: ReadPath): RateReading {
+  const { bytes, ms } = transfer;
+  const { bytesPerMs, stalledMs, stalls } = likeliest(transfer, path);
   const busyMs = ms - stalledMs;
   const blurMs = BLUR_MS * (1 + stalls);
   const [low, high] = [bytes / (busyMs + blurMs), busyMs <= blurMs ? FASTEST_BYTES_PER_MS : bytes / (busyMs - blurMs)];
   const best = clampRate(bytesPerMs);
   if (high / low < TELLING) return { best, low: best, high: best, stalledMs };
   return { best, low: clampRate(low), high: high >= FASTEST_BYTES_PER_MS ? Number.POSITIVE_INFINITY : high, stalledMs };
+}
+
+/** Of what the arrivals suggest and what was known, that which explains best how long it all took. */
+function likeliest({ bytes, ms, arrivals = [] }: Transfer, path: ReadPath): Split {
+  const even: Split = { bytesPerMs: bytes / ms, stalledMs: 0, stalls: 0 };
+  if (arrivals.length < 3) return even;
+  const steps = stepsOf(arrivals);
+  const found = split(steps, Math.max(even.bytesPerMs, fastestRate(steps)), path) ?? even;
+  if (path.known === undefined) return found;
+  const known = split(steps, path.known, path) ?? even;
+  const miss = ({ bytesPerMs }: Split): number => Math.abs(rampTransferMs(bytes, { ...path, bytesPerMs }) - ms);
+  return miss(known) < Math.min(miss(found), FITTING * ms) ? known : found;
 }
 
 /** A rate within what links have. */
@@ -76,9 +95,9 @@ function stepsOf(arrivals: readonly Arrival[]): Step[] {
 }
 
 /** Alternates between which steps waited and what rate the others show; undefined when none waited. */
-function split(steps: readonly Step[], path: Omit<RampPath, 'bytesPerMs'>): Split | undefined {
+function split(steps: readonly Step[], first: number, path: ReadPath): Split | undefined {
   const total = steps.reduce((sum, step) => ({ bytes: sum.bytes + step.bytes, ms: sum.ms + step.ms, from: 0 }));
-  let rate = clampRate(Math.max(fastestRate(steps), total.bytes / total.ms));
+  let rate = clampRate(first);
   let found: Split | undefined;
   for (let round = 0; round < ROUNDS; round++) {
     const waits = steps.map((step) => waitMs(step, rate, path)).filter((ms) => ms > 0);
@@ -91,7 +110,7 @@ function split(steps: readonly Step[], path: Omit<RampPath, 'bytesPerMs'>): Spli
 }
 
 /** How long a step waited for the window, if the link has this rate; 0 when it may just have been slow. */
-function waitMs({ bytes, ms, from }: Step, bytesPerMs: number, path: Omit<RampPath, 'bytesPerMs'>): number {
+function waitMs({ bytes, ms, from }: Step, bytesPerMs: number, path: ReadPath): number {
   const { roundTripMs, warmBytes = 0, windowBytes = Number.POSITIVE_INFINITY } = path;
   const filling = RAMP_END * bytesPerMs * roundTripMs;
   const window = Math.min(windowBytes, INITIAL_WINDOW_BYTES + warmBytes + from);

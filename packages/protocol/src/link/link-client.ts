@@ -152,6 +152,12 @@ export class LinkClient {
     return { up: this.#warmth.up.at(nowMs), down: this.#warmth.down.at(nowMs) };
   }
 
+  /** For how long nothing has crossed in each direction. */
+  idleMs(): { readonly up: number; readonly down: number } {
+    const nowMs = performance.now();
+    return { up: this.#warmth.up.idleMs(nowMs), down: this.#warmth.down.idleMs(nowMs) };
+  }
+
   /** Something that was no frame has crossed, with at most `underWay` bytes of it on their way at once. */
   noteBurst(direction: LinkDirection, bytes: number, underWay: number): void {
     this.#warmth[direction].carried(bytes, performance.now(), underWay);

@@ -45,6 +45,11 @@ export class LinkMonitor {
     return this.estimator.estimate();
   }
 
+  /** Whether a probe is under way. */
+  get probing(): boolean {
+    return this.#working;
+  }
+
   /** Requests that are under way up, on all clients, and of which nothing was heard yet: what they wait bounds the rate. */
   pendingTransfers(): ReturnType<LinkClient['pendingTransfers']> {
     return [...this.#watched.keys()].flatMap((client) => client.pendingTransfers());
