@@ -17,7 +17,10 @@ import { answerErrors, explainError } from './http/error-handler.ts';
 import { inferenceRoutes } from './http/inference-routes.ts';
 import { modelRoutes } from './http/model-routes.ts';
 import { LinkSessions } from './link/link-sessions.ts';
+import { StatusAnnouncer } from './link/status-announcer.ts';
+import { type MeasuredRun, OwnLoad } from './load/own-load.ts';
 import { ModelStore } from './model-store/model-store.ts';
+import { watchModels } from './model-store/watch-models.ts';
 import { checkOptions, DEFAULT_LIMITS, isLoopback, parseUpstream, type ServerOptions } from './options.ts';
 import { TierState } from './tier-state.ts';
 import { MAX_MESSAGE_BYTES } from './upstream/connect-link.ts';
@@ -64,9 +67,17 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
   const store = storeOf(app, options);
   const profile = await calibratedProfile(tier, backend, cache);
   const { maxQueued, maxSegmentBytes } = limits;
-  const executor = new Executor({ tier, backend, store, cache, maxQueued, maxSegmentBytes });
-  const state = new TierState({ profile, backend, store, limits, publicUrl: () => options.publicUrl ?? localUrl(app) });
-  const links = new LinkSessions({
+  const modelsHere = await store.namesHere();
+  const onRun = (run: MeasuredRun) => load.observe(run);
+  const executor = new Executor({ tier, backend, store, cache, maxQueued, maxSegmentBytes, onRun });
+  const load: OwnLoad = new OwnLoad({
+    ...{ profile, backend, wanted: () => links.size > 0, quiet: () => executor.queued === 0 },
+    onChange: () => announcer.check(),
+    onError: (error) => app.log.warn({ err: error }, 'the load is known from requests alone'),
+  });
+  const publicUrl = () => options.publicUrl ?? localUrl(app);
+  const state: TierState = new TierState({ profile: () => load.profile, backend, store, limits, publicUrl });
+  const links: LinkSessions = new LinkSessions({
     ...{ tier, token, limits, store, executor, log: app.log },
     ...{ standsIn: options.upstreamLoss !== 'fail', preparesAhead: options.prepareForLoss ?? true },
     upstream: () => state.upstream,
@@ -78,8 +89,22 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
     ...{ protocol: 1, tier, agent: `d3-server/${VERSION}`, profile, numericClass: backend.numericClass },
     ...optional('token', options.upstreamToken ?? token),
   };
+  state.modelsHere = modelsHere;
+  const announcer: StatusAnnouncer = new StatusAnnouncer({
+    current: () => state.status(),
+    send: (status) => links.announce(status),
+  });
+  const unwatch = watchModels(store, (names) => {
+    state.modelsHere = names;
+    announcer.check();
+  });
+  app.addHook('onClose', () => {
+    unwatch();
+    load.close();
+    announcer.close();
+  });
   const onChange = () => {
-    links.announce(state.profiles(), state.links());
+    announcer.check();
     if (state.upstream?.state === undefined) links.standIn();
   };
   state.upstream = upstreamOf(app, options, { hello, onChange });

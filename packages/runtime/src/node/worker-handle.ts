@@ -13,6 +13,8 @@ export class WorkerFailure extends Error {
   }
 }
 
+const ANSWER_WITHIN_MS = 5_000;
+
 interface Pending {
   resolve(reply: WorkerReply): void;
   reject(failure: WorkerFailure): void;
@@ -34,6 +36,7 @@ export class WorkerHandle {
   readonly #worker: Worker;
   #pending: Pending | undefined;
   #endReason: string | undefined;
+  readonly #onAnswer: (() => void)[] = [];
 
   constructor() {
     // The process's own flags may be none that a worker takes, e.g. --input-type.
@@ -78,8 +81,22 @@ export class WorkerHandle {
     return reply.value as WorkerMap[K][1];
   }
 
-  /** Ends the thread, after the native call that it may be in. */
+  /** Ends the thread at once, after the native call that it may be in; if that then throws, the process ends with it. */
   async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  /** Takes no more questions, and ends the thread once it has answered the last one, or after 5 s. */
+  async close(): Promise<void> {
+    this.#endReason ??= 'it is being ended';
+    if (this.#pending !== undefined) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, ANSWER_WITHIN_MS);
+      });
+      await Promise.race([new Promise<void>((resolve) => this.#onAnswer.push(resolve)), this.ended, late]);
+      clearTimeout(timer);
+    }
     await this.#worker.terminate();
   }
 
@@ -96,6 +113,7 @@ export class WorkerHandle {
     this.#pending = undefined;
     this.#worker.unref();
     pending?.resolve(reply);
+    for (const heard of this.#onAnswer.splice(0)) heard();
   }
 
   #end(reason: string): void {

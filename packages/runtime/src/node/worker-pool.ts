@@ -24,12 +24,14 @@ interface Slot {
   job: QueuedJob | undefined;
 }
 
-/** Replacements of workers that ended, without a success in between, after which a pool gives up. */
+/** Replacements of workers that ended or did not start, without a success in between, after which a pool gives up. */
 const MAX_RESTARTS = 3;
+/** Before another replacement is tried; it grows with each. */
+const RETRY_MS = 100;
 
 /**
  * A fixed number of workers and one queue, first in, first out. A worker that ends is replaced; its job alone is rejected. A
- * pool whose replacements keep ending is lost.
+ * pool whose replacements keep ending, or do not start, is lost.
  */
 export class WorkerPool {
   /** Settles with the reason when the pool gave up; never rejects. */
@@ -104,7 +106,7 @@ export class WorkerPool {
     this.#closedBy ??= reason;
     for (const job of this.#queue.splice(0)) job.abandon(this.#closedBy);
     for (const { job } of this.#slots) job?.abandon(this.#closedBy);
-    await Promise.all(this.#slots.map(({ worker }) => worker?.terminate()));
+    await Promise.all(this.#slots.map(({ worker }) => worker?.close()));
   }
 
   #dispatch(): void {
@@ -131,7 +133,7 @@ export class WorkerPool {
     const worker = new WorkerHandle();
     void worker.ended.then((reason) => this.#onEnd(slot, worker, reason));
     await worker.ask('start', {});
-    if (this.#closedBy !== undefined) return worker.terminate();
+    if (this.#closedBy !== undefined) return await worker.close();
     slot.worker = worker;
     this.#dispatch();
   }
@@ -139,8 +141,19 @@ export class WorkerPool {
   #onEnd(slot: Slot, worker: WorkerHandle, reason: string): void {
     if (slot.worker !== worker || this.#closedBy !== undefined) return;
     slot.worker = undefined;
+    this.#replace(slot, reason);
+  }
+
+  #replace(slot: Slot, reason: string): void {
+    if (this.#closedBy !== undefined) return;
     this.#restarts += 1;
-    if (this.#restarts > MAX_RESTARTS) this.#resolveLost(reason);
-    else this.#fill(slot).catch((error: Error) => this.#resolveLost(error.message));
+    if (this.#restarts > MAX_RESTARTS) {
+      this.#resolveLost(reason);
+      return;
+    }
+    // What keeps one from starting, short memory say, may be over in a moment.
+    this.#fill(slot).catch((error: Error) => {
+      setTimeout(() => this.#replace(slot, error.message), RETRY_MS * this.#restarts).unref();
+    });
   }
 }

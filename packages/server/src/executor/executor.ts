@@ -7,6 +7,7 @@ import { abortable, type Backend, type SegmentSpec, SessionCache, type SessionLe
 import { type AssembledWeights, assembleWeights } from '@d3/runtime/node';
 import type { TensorMap } from '@d3/tensor';
 import { serverError } from '../errors.ts';
+import type { MeasuredRun } from '../load/own-load.ts';
 import type { StoredModel } from '../model-store/model-folder.ts';
 import type { ModelStore } from '../model-store/model-store.ts';
 
@@ -20,10 +21,14 @@ export interface ExecutorOptions {
   readonly maxQueued: number;
   /** Weights of prepared segments that are kept, in bytes; those in use may go beyond. */
   readonly maxSegmentBytes: number;
+  /** Told of every run. */
+  readonly onRun?: (run: MeasuredRun) => void;
 }
 
 /** Layers of a model, ready to run. Shared: whoever got it releases it once. */
 export interface PreparedSegment extends SessionLease {
+  /** What it is of. */
+  readonly stored: StoredModel;
   readonly layers: readonly number[];
 }
 
@@ -76,7 +81,7 @@ export class Executor {
    */
   async prepare(model: StoredModel, layers: readonly number[]): Promise<PreparedSegment> {
     const id = segmentId(model, layers);
-    return { ...(await this.#sessions.lend(id, () => this.#specOf(model, layers, id))), layers };
+    return { ...(await this.#sessions.lend(id, () => this.#specOf(model, layers, id))), stored: model, layers };
   }
 
   /**
@@ -91,12 +96,15 @@ export class Executor {
     }
     signal.throwIfAborted();
     this.#queued++;
+    const startedMs = performance.now();
     const running = segment.session.run(inputs, { signal });
     const done = () => {
       this.#queued--;
     };
     running.then(done, done);
     const { outputs, computeMs, queueMs } = await abortable(running, signal);
+    const measuredMs = performance.now() - startedMs - queueMs;
+    this.#options.onRun?.({ model: segment.stored, layers: segment.layers, measuredMs, queueMs });
     const { slowdown } = backend;
     const timing = { tier, backend: segment.session.backend, layers: segment.layers, computeMs, queueMs, slowdown };
     return { outputs, timing };

@@ -54,7 +54,7 @@ export function modelRoutes(app: FastifyInstance, { store, isPrivate }: ModelRou
     return await sendFile(request, reply, fileOf(model, 'graph.onnx', { etag, type: 'application/octet-stream' }));
   });
   app.get<{ Params: { model: string; id: string } }>('/d3/models/:model/weights/:id', async (request, reply) => {
-    const model = await store.find(request.params.model);
+    const model = await store.findHeld(request.params.model);
     const { path, weight } = store.weightFile(model, request.params.id);
     return await sendFile(request, reply, { path, etag: `"${weight.id}"`, type: 'application/octet-stream' });
   });

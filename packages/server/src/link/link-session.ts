@@ -1,5 +1,4 @@
 import { type D3Error, isD3Error } from '@d3/errors';
-import type { LinkEstimate, TierProfile } from '@d3/profile';
 import {
   type AssembledFrame,
   type Control,
@@ -35,6 +34,7 @@ import type { PreparedEpoch } from './prepared-epoch.ts';
 import { recognisableRequest } from './recognisable-request.ts';
 import { Relay } from './relay.ts';
 import { hopName, runRequest } from './run-request.ts';
+import type { TierStatus } from './status-announcer.ts';
 
 /** What all links of a server share. */
 export interface LinkServices {
@@ -124,9 +124,9 @@ export class LinkSession {
     for (const { standIn } of this.#epochs.ready) await standIn?.warmUp();
   }
 
-  /** Tells the peer, once it has greeted, that tiers or links changed. */
-  announce(profiles: readonly TierProfile[], links: readonly LinkEstimate[]): void {
-    if (this.#greeted) this.#send({ type: 'status', notice: { profiles, links } });
+  /** Tells the peer, once it has greeted, how tiers, links and models are now. */
+  announce(status: TierStatus): void {
+    if (this.#greeted) this.#send({ type: 'status', notice: status });
   }
 
   /** Fails requests of whose frame nothing came for `idleMs`. */

@@ -1,6 +1,6 @@
-import type { LinkEstimate, TierProfile } from '@d3/profile';
 import type { WebSocket } from 'ws';
 import { type LinkServices, LinkSession } from './link-session.ts';
+import type { TierStatus } from './status-announcer.ts';
 
 const HEARTBEAT_MS = 30_000;
 const GOING_AWAY = 1001;
@@ -35,9 +35,9 @@ export class LinkSessions {
     socket.on('close', () => this.#sessions.delete(socket));
   }
 
-  /** Tells every peer that tiers or links changed. */
-  announce(profiles: readonly TierProfile[], links: readonly LinkEstimate[]): void {
-    for (const session of this.#sessions.values()) session.announce(profiles, links);
+  /** Tells every peer how tiers, links and models are now. */
+  announce(status: TierStatus): void {
+    for (const session of this.#sessions.values()) session.announce(status);
   }
 
   /** The next tier is gone: every link makes its layers ready here. */

@@ -43,7 +43,7 @@ export interface PreparedEpoch {
 export async function prepareEpoch(proposal: Proposal, services: EpochServices): Promise<PreparedEpoch> {
   const { tier, store, executor, nextTier } = services;
   const startedMs = performance.now();
-  const model = await store.find(proposal.model);
+  const model = await store.findHeld(proposal.model);
   const plan = planEpoch(proposal, model.manifest, tier);
   const pictures = await store.pictureInputs(model);
   const here = plan.layers.length === 0 ? undefined : executor.prepare(model, plan.layers);

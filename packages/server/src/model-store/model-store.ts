@@ -20,6 +20,8 @@ export interface ModelStoreOptions {
   readonly onSkip: (folder: string, reason: unknown) => void;
 }
 
+const MAX_HELD = 16;
+
 /**
  * The packed models of a tier: its own, those it fetched, and those it can fetch from upstream. Models are known by name or
  * hash; neither ever becomes part of a path.
@@ -29,6 +31,8 @@ export class ModelStore {
   readonly #folders: readonly ModelFolder[];
   readonly #fetching = new Map<string, Promise<void>>();
   readonly #sidecars = new WeakMap<StoredModel, Promise<Sidecar | undefined>>();
+  /** Those that links use, by hash, the latest last. */
+  readonly #held = new Map<string, StoredModel>();
   readonly #graphs = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
 
   constructor(options: ModelStoreOptions) {
@@ -51,8 +55,13 @@ export class ModelStore {
   async names(): Promise<Readonly<Record<string, string>>> {
     const names: Record<string, string> = {};
     for (const { name, hash } of await this.#upstreamListing().catch(() => [])) names[name] = hash;
-    for (const { manifest } of [...(await this.#all())].reverse()) names[manifest.name] = manifest.hash;
-    return names;
+    return { ...names, ...(await this.namesHere()) };
+  }
+
+  /** Name → hash of the models on this machine; of several with one name the newest, the own before the fetched. */
+  async namesHere(): Promise<Readonly<Record<string, string>>> {
+    const models = [...(await this.#all())].reverse();
+    return Object.fromEntries(models.map(({ manifest }) => [manifest.name, manifest.hash]));
   }
 
   /** What `/d3/models` shows: models on this machine, then those that upstream would give. */
@@ -77,6 +86,22 @@ export class ModelStore {
     const fetched = await this.#findHere(listed.hash);
     if (fetched === undefined) throw this.#unknown(nameOrHash);
     return fetched;
+  }
+
+  /**
+   * Like {@link find}, and by hash also a model whose folder another version has taken over since it was found: those who use it
+   * finish on it. Only its weight files may be asked for then, as long as they lie there.
+   *
+   * @throws D3Error as {@link find}
+   */
+  async findHeld(nameOrHash: string): Promise<StoredModel> {
+    const held = this.#held.get(nameOrHash);
+    const model = (await this.#findHere(nameOrHash)) ?? held ?? (await this.find(nameOrHash));
+    this.#held.delete(model.manifest.hash);
+    this.#held.set(model.manifest.hash, model);
+    const [oldest] = this.#held.keys();
+    if (this.#held.size > MAX_HELD && oldest !== undefined) this.#held.delete(oldest);
+    return model;
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { LinkEstimate } from '@d3/profile';
-import type { Hello, LinkClient, LinkNotice, Welcome } from '@d3/protocol';
+import type { ControlNotices, Hello, LinkClient, LinkNotice, Welcome } from '@d3/protocol';
 import type { FastifyBaseLogger } from 'fastify';
 import type { UpstreamAddress } from '../options.ts';
 import { connectLink } from './connect-link.ts';
@@ -112,7 +112,7 @@ export class Upstream {
 
   /** One connection's life. Ends by throwing. */
   async #attend(reached: () => void): Promise<void> {
-    const { link, welcome } = await this.#connect((notice) => this.#heed(notice));
+    const { link, welcome } = await this.#connect((notice) => void this.#hear(link, notice));
     try {
       this.#state = { welcome, link: await measureLink(link, ANSWER_WITHIN_MS) };
       reached();
@@ -139,15 +139,25 @@ export class Upstream {
     this.#options.onChange();
   }
 
+  async #hear(link: LinkClient, notice: LinkNotice): Promise<void> {
+    this.#heed(notice);
+    if (notice.type !== 'status' || this.#state === undefined) return;
+    // A tier that came is only named there; hello tells the rest of it.
+    const known = this.#state.welcome.tiers;
+    if (notice.notice.profiles.length <= known.length) return;
+    const again = link.ask('hello', this.#options.hello, { timeoutMs: ANSWER_WITHIN_MS });
+    const welcome = await again.catch(() => undefined);
+    if (welcome !== undefined && this.#state !== undefined) this.#setState({ ...this.#state, welcome });
+  }
+
   #heed({ type, notice }: LinkNotice): void {
     const state = this.#state;
     if (type === 'draining') this.#lose();
-    if (type !== 'status' || state === undefined) return;
-    const tiers = state.welcome.tiers.map((tier) => {
-      const profile = notice.profiles.find((candidate) => candidate.tier === tier.profile.tier);
-      return profile === undefined ? tier : { ...tier, profile };
-    });
-    this.#state = { ...state, welcome: { ...state.welcome, tiers, links: notice.links } };
+    if (type === 'status' && state !== undefined) this.#setState({ ...state, welcome: refresh(state.welcome, notice) });
+  }
+
+  #setState(state: UpstreamState): void {
+    this.#state = state;
     this.#options.onChange();
   }
 
@@ -156,6 +166,18 @@ export class Upstream {
     this.#state = undefined;
     this.#options.onChange();
   }
+}
+
+/** A welcome, as a later status has it. Tiers that the welcome did not describe are left out. */
+function refresh(welcome: Welcome, status: ControlNotices['status']): Welcome {
+  const described = new Map(welcome.tiers.map((tier) => [tier.profile.tier, tier]));
+  const tiers = status.profiles.flatMap((profile) => {
+    const tier = described.get(profile.tier);
+    return tier === undefined ? [] : [{ ...tier, profile }];
+  });
+  // Hop k lies between tiers k and k + 1.
+  const links = status.links.slice(0, Math.max(0, tiers.length - 1));
+  return { ...welcome, tiers, links, models: status.models ?? welcome.models };
 }
 
 /** Sleeps; wakes at once when the signal is aborted. */
