@@ -29,6 +29,12 @@ export const clientErrorTable = {
     status: 503,
     retryable: true,
   },
+  CLIENT_TIER_AWAY: {
+    message:
+      'No plan can do without what is away ({tiers}): {problem}. It is planned again when that is back; or relax pin, keepOnDevice or memoryBytes',
+    status: 503,
+    retryable: true,
+  },
   CLIENT_MODEL_UNKNOWN: {
     message: "Model '{model}' is not at {place}, which has: {known}. Pack it there, or choose one of these",
     status: 404,

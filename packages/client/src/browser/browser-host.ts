@@ -16,6 +16,7 @@ export function browserHost(): Host {
     machine: `${navigator.userAgent} ${threads}`,
     backends: ['webgpu', 'wasm'],
     cache: new CacheApiCache(),
+    memoryBytes: weightMemoryBytes(),
     ...(origin.startsWith('https:') && { securePage: origin }),
     fetch: (url, init) => fetch(url, init),
     createSocket: (url) => new WebSocket(url) as unknown as LinkSocket,
@@ -26,6 +27,18 @@ export function browserHost(): Host {
     drawPicture: (picture, entry) => drawer.draw(picture, entry),
     localNetworkPermission,
   };
+}
+
+const GIB = 2 ** 30;
+/** What is taken for the memory of a browser that does not tell: that of a small phone. */
+const UNTOLD_GIB = 2;
+/** Pages of larger devices get no more either: wasm addresses 4 GiB, and weights lie in memory twice while a session is built. */
+const MOST_BYTES = GIB;
+
+/** An eighth of the memory that the browser tells of, which it rounds, and caps at 8 GiB, for privacy. */
+function weightMemoryBytes(): number {
+  const { deviceMemory = UNTOLD_GIB } = navigator as { readonly deviceMemory?: number };
+  return Math.min(MOST_BYTES, (deviceMemory * GIB) / 8);
 }
 
 /** Where the Vite plugin of `@d3/runtime/vite` puts onnxruntime-web's files. */

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { LinkSocket } from '@d3/protocol';
 import { createNodeBackend } from '@d3/runtime/node';
@@ -10,6 +10,8 @@ import { MemoryCache } from '../session-core/memory-cache.ts';
 import { FolderCache } from './folder-cache.ts';
 
 const MAX_MESSAGE_BYTES = 64 << 20;
+/** Of the machine's memory, for weights: they lie there once more while a session is built. */
+const MEMORY_SHARE = 0.25;
 
 /**
  * Node as the session core sees it.
@@ -22,6 +24,7 @@ export function nodeHost(cacheFolder?: string): Host {
     machine: `${cpus()[0]?.model ?? 'unknown'} ×${cpus().length} node ${process.version}`,
     backends: ['cpu'],
     cache,
+    memoryBytes: totalmem() * MEMORY_SHARE,
     fetch: (url, init) => (url.startsWith('file:') ? readLocal(url) : fetch(url, init)),
     createSocket,
     openBackend: ({ slowdown }) => createNodeBackend({ slowdown }),

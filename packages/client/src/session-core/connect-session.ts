@@ -1,15 +1,18 @@
 import type { TierProfile } from '@d3/profile';
 import { clientError } from '../errors.ts';
-import type { ConnectOptions } from '../session.ts';
+import type { ConnectOptions, Fallback } from '../session.ts';
 import { CoreSession } from './core-session.ts';
 import { Device } from './device.ts';
 import { type EdgeAddress, parseEdgeAddress } from './edge-address.ts';
+import type { EdgeConnections, TierAddress } from './edge-keeper.ts';
 import type { Host } from './host.ts';
 import { type LoadedModel, loadModel } from './load-model.ts';
 import { parseGoal } from './parse-goal.ts';
 import type { Goal } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { AGENT, edgeUnreachable, Uplink } from './uplink.ts';
+
+const FALLBACKS: readonly Fallback[] = ['any', 'device', 'cloud', 'fail'];
 
 /** Options that have been checked. */
 interface Checked {
@@ -35,10 +38,12 @@ export async function connectSession(host: Host, options: ConnectOptions): Promi
   let session: CoreSession | undefined;
   try {
     await device.use(model.manifest.totalFlops);
-    const connectEdge = (until: AbortSignal | undefined) => openUplink(host, checked, { model, device, signal: until });
-    uplink = checked.address && (await connectEdge(signal));
-    const parts = { host, model, device, goal: checked.goal, edge: options.edge, connectEdge, uplink };
-    session = new CoreSession(parts);
+    uplink = checked.address && (await openUplink(host, checked, { device, address: checked.address, signal }));
+    const { edge, fallback = 'any', standby = true } = options;
+    const connections = connectionsOf(host, checked, { model, device });
+    session = new CoreSession({
+      ...{ host, model, device, goal: checked.goal, edge, fallback, standby, connections, uplink },
+    });
     await session.start(bar, signal);
     return session;
   } catch (error) {
@@ -54,6 +59,8 @@ function checkOptions(host: Host, options: ConnectOptions): Checked {
     clientError('CLIENT_OPTION_INVALID', { option, value: JSON.stringify(value) ?? 'undefined', remedy });
   if (typeof model !== 'string' || model === '') throw refuse('model', model, 'give a name, a hash or a URL');
   if (!(Number.isFinite(slowdown) && slowdown >= 1)) throw refuse('slowdown', slowdown, 'give a factor of at least 1');
+  const { fallback = 'any' } = options;
+  if (!FALLBACKS.includes(fallback)) throw refuse('fallback', fallback, `choose from ${FALLBACKS.join(', ')}`);
   for (const name of options.backends ?? []) {
     if (!host.backends.includes(name)) throw refuse('backends', name, `choose from ${host.backends.join(', ')}`);
   }
@@ -105,12 +112,34 @@ async function loadFromEdge(
   }
 }
 
+/** How the session gets its later links. */
+function connectionsOf(
+  host: Host,
+  checked: Checked,
+  { model, device }: { model: LoadedModel; device: Device },
+): EdgeConnections {
+  const { address, options } = checked;
+  const connect = (signal: AbortSignal) => {
+    if (address === undefined) throw new Error('This session has no edge');
+    return openUplink(host, checked, { device, address, signal });
+  };
+  const { fallback = 'any' } = options;
+  if (fallback !== 'any' && fallback !== 'cloud') return { connect };
+  const connectPast = async ({ tier, url }: TierAddress, signal: AbortSignal) => {
+    const past = parseEdgeAddress(url, host.securePage);
+    const uplink = await openUplink(host, checked, { device, address: past, signal, hop: `device-${tier}` });
+    model.store.addMirror(new URL(`${model.manifest.hash}/`, past.models).href);
+    return uplink;
+  };
+  return { connect, connectPast };
+}
+
 async function openUplink(
   host: Host,
-  { options, address }: Checked,
-  { model, device, signal }: { model: LoadedModel; device: Device; signal: AbortSignal | undefined },
+  { options }: Checked,
+  to: { device: Device; address: EdgeAddress; signal: AbortSignal | undefined; hop?: string },
 ): Promise<Uplink> {
-  if (address === undefined) throw new Error('This session has no edge');
+  const { device, address, signal, hop } = to;
   const profile: TierProfile = device.profile;
   const hello = {
     protocol: 1,
@@ -120,5 +149,5 @@ async function openUplink(
     numericClass: device.backend.numericClass,
     ...(options.token !== undefined && { token: options.token }),
   } as const;
-  return await Uplink.open(host, { address, hello, downBytesPerMs: model.store.downBytesPerMs, signal });
+  return await Uplink.open(host, { address, hello, signal, ...(hop !== undefined && { hop }) });
 }

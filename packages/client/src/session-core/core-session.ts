@@ -1,16 +1,30 @@
 import { isD3Error } from '@d3/errors';
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport } from '@d3/partition';
-import type { LinkEstimate, TierProfile } from '@d3/profile';
+import type { LinkEstimate, LinkFit, TierProfile } from '@d3/profile';
 import { abortable, readAnswer, type Sidecar } from '@d3/runtime';
+import { expectedLink } from '../adaptation/index.ts';
 import { clientError } from '../errors.ts';
-import type { InferInput, InferOptions, InferResult, Session, SessionEvents } from '../session.ts';
+import type {
+  Fallback,
+  InferInput,
+  InferOptions,
+  InferResult,
+  Session,
+  SessionEvents,
+  StreamedFrame,
+  StreamOptions,
+} from '../session.ts';
+import { openStream } from '../stream/open-stream.ts';
+import type { FrameSource } from '../stream/stream-frames.ts';
+import { ThroughputGoal } from '../stream/throughput-goal.ts';
+import { AdaptationLoop } from './adaptation-loop.ts';
 import { BackendKeeper } from './backend-keeper.ts';
 import type { Device } from './device.ts';
-import { EdgeKeeper } from './edge-keeper.ts';
+import { type EdgeConnections, EdgeKeeper } from './edge-keeper.ts';
 import { EventHub } from './event-hub.ts';
 import type { Host } from './host.ts';
-import { LivePlan } from './live-plan.ts';
+import { LivePlan, type Surroundings } from './live-plan.ts';
 import type { LoadedModel } from './load-model.ts';
 import { parseGoal } from './parse-goal.ts';
 import type { Goal } from './plan-session.ts';
@@ -18,6 +32,7 @@ import type { ProgressBar } from './progress-bar.ts';
 import { type RequestInput, readInput } from './request-input.ts';
 import { type RequestRun, runRequest } from './run-request.ts';
 import { Scopes } from './scopes.ts';
+import { standBy } from './standby.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What a session begins with; it ends all of it. */
@@ -29,8 +44,10 @@ export interface SessionParts {
   readonly goal: Goal;
   /** Address of the edge, for errors. */
   readonly edge?: string | undefined;
-  /** Opens a link to the edge. */
-  readonly connectEdge: (signal: AbortSignal | undefined) => Promise<Uplink>;
+  readonly connections: EdgeConnections;
+  readonly fallback: Fallback;
+  /** Whether the device fetches what it needs to go on alone. */
+  readonly standby: boolean;
   /** The first link; absent for a device alone. */
   readonly uplink: Uplink | undefined;
 }
@@ -38,8 +55,8 @@ export interface SessionParts {
 const DEADLINE_MS = 30_000;
 /** About 24 days: a timer that is set for longer fires at once. */
 const MAX_DEADLINE_MS = 2 ** 31 - 1_000;
-/** Losses that one request survives. */
-const RETRIES = 2;
+/** Losses that one request survives, within its deadline. */
+const RETRIES = 8;
 /** Errors after which a request may run again on the plan that follows. */
 const LOSSES: ReadonlySet<string> = new Set([
   'RUNTIME_LOST',
@@ -47,6 +64,7 @@ const LOSSES: ReadonlySet<string> = new Set([
   'PROTOCOL_LINK_CLOSED',
   'SERVER_EPOCH_UNKNOWN',
   'SERVER_DRAINING',
+  'SERVER_UPSTREAM_LOST',
 ]);
 
 /** The session core: one model, one live plan, and the requests that run on it. It knows neither browser nor Node. */
@@ -60,6 +78,8 @@ export class CoreSession implements Session {
   readonly #edge: EdgeKeeper;
   readonly #backends: BackendKeeper;
   readonly #plan: LivePlan;
+  readonly #adaptation: AdaptationLoop;
+  readonly #streamGoal: ThroughputGoal = new ThroughputGoal(this);
   #lastRequest = 0;
 
   /** Takes the parts over. Not usable before {@link start}. */
@@ -68,10 +88,14 @@ export class CoreSession implements Session {
     this.manifest = parts.model.manifest;
     this.sidecar = parts.model.sidecar;
     const { signal: ending } = this.#ending;
-    this.#edge = new EdgeKeeper(parts.connectEdge, ending, {
-      onStatus: () => this.#hub.emit('status', { profiles: this.profiles, links: this.links }),
+    this.#edge = new EdgeKeeper(parts.connections, ending, {
+      onStatus: () => {
+        this.#hub.emit('status', { profiles: this.profiles, links: this.links });
+        this.#adaptation.changed();
+      },
+      onTiers: (reason) => void this.#switchOrFail(reason),
       onLost: (reason) => void this.#leaveEdge(reason),
-      onBack: () => void this.#switchOrFail('the edge is back'),
+      onBack: (reason) => void this.#switchOrFail(reason),
     });
     this.#backends = new BackendKeeper(parts.device, {
       flops: this.manifest.totalFlops,
@@ -90,14 +114,11 @@ export class CoreSession implements Session {
       goal: parts.goal,
       hub: this.#hub,
       scopes: this.#scopes,
-      look: () => ({
-        backend: parts.device.backend,
-        uplink: this.#edge.uplink,
-        profiles: this.profiles,
-        links: this.links,
-      }),
-      onRelease: () => this.#endIdleBackends(),
+      look: () => this.#look(),
+      onRelease: () => this.#endIdle(),
     });
+    const { model } = parts;
+    this.#adaptation = new AdaptationLoop({ model, plan: this.#plan, hub: this.#hub, ending });
     if (parts.uplink !== undefined) this.#edge.adopt(parts.uplink);
   }
 
@@ -110,16 +131,20 @@ export class CoreSession implements Session {
   }
 
   get profiles(): readonly TierProfile[] {
-    return [this.#parts.device.profile, ...this.#edge.profiles];
+    return [this.#parts.device.profile, ...this.#edge.tiers.profiles];
   }
 
   get links(): readonly LinkEstimate[] {
-    return this.#edge.links;
+    return this.#edge.tiers.links;
   }
 
   /** Makes the first plan and its epoch. @throws D3Error as {@link replan} */
   async start(bar: ProgressBar, signal?: AbortSignal): Promise<void> {
     await this.#plan.switchTo({ reason: 'connected', bar, signal });
+    const { model, host, standby } = this.#parts;
+    const { signal: ending } = this.#ending;
+    const busy = () => this.#adaptation.running > 0 || this.#plan.switching;
+    if (standby) standBy({ model, memoryBytes: host.memoryBytes, busy, ending });
   }
 
   on<E extends keyof SessionEvents>(event: E, listener: (detail: SessionEvents[E]) => void): () => void {
@@ -146,7 +171,8 @@ export class CoreSession implements Session {
     try {
       const limits = { signal: scope.signal, deadlineAtMs: startedMs + deadlineMs };
       const prepared = await abortable(readInput(this.#parts.model, input, this.#parts.host), scope.signal);
-      const { epoch, run } = await this.#runSomewhere(prepared, limits);
+      const ended = this.#adaptation.begin();
+      const { epoch, run } = await this.#runSomewhere(prepared, limits).finally(ended);
       const { outputs, placement, hops, crossed } = run;
       const answers = this.sidecar === undefined ? [] : readAnswer(outputs, this.sidecar);
       const totalMs = performance.now() - startedMs;
@@ -154,6 +180,11 @@ export class CoreSession implements Session {
     } finally {
       scope.end();
     }
+  }
+
+  stream(source: FrameSource, options: StreamOptions = {}): AsyncGenerator<StreamedFrame, void, void> {
+    const infer = (input: InferInput, how: InferOptions) => this.infer(input, how);
+    return openStream(source, options, { session: this, goal: this.#streamGoal, infer });
   }
 
   async close(): Promise<void> {
@@ -174,11 +205,12 @@ export class CoreSession implements Session {
     limits: { readonly signal: AbortSignal; readonly deadlineAtMs: number },
   ): Promise<{ readonly epoch: number; readonly run: RequestRun }> {
     const { signal } = limits;
+    const kept = {};
     for (let attempt = 0; ; attempt += 1) {
       const epoch = this.#plan.usableEpoch;
       const letGo = epoch.hold();
       try {
-        const run = await runRequest(epoch, { manifest: this.manifest, input, ...limits });
+        const run = await runRequest(epoch, { manifest: this.manifest, input, kept, ...limits });
         this.#plan.learnCoded(run.sent);
         return { epoch: epoch.parts.number, run };
       } catch (error) {
@@ -191,17 +223,32 @@ export class CoreSession implements Session {
     }
   }
 
-  /** Plans without the edge; where the constraints forbid that, requests fail until it is back. */
+  /** Plans without the edge, as policy allows; where there is no way on, requests fail until it is back. */
   async #leaveEdge(reason: string): Promise<void> {
-    const switched = this.#plan.switchTo({ reason: `the edge was lost: ${reason}` });
-    this.#hub.emit('lost', { what: 'edge', reason });
-    try {
-      await switched;
-    } catch (cause) {
-      if (this.#ending.signal.aborted || this.#edge.draining) return; // a draining edge still finishes what runs
-      const remedy = `${(cause as Error).message}. It is tried again until the session is closed`;
+    const { fallback } = this.#parts;
+    const recovery = this.#plan.recover(async () => {
+      const lost = `the edge was lost: ${reason}`;
+      const alone = fallback === 'any' || fallback === 'device';
+      const failure = alone ? await this.#tryPlan(lost) : new Error(`fallback is '${fallback}'`);
+      if (failure === undefined) return;
+      if (fallback !== 'fail') await this.#edge.detour();
+      // A draining edge still finishes what runs; a link past it brings its own plan.
+      if (this.#ending.signal.aborted || this.#edge.draining || this.#edge.uplink !== undefined) return;
+      const remedy = `${failure.message}. It is tried again until the session is closed`;
       const details = { edge: String(this.#parts.edge), problem: reason, remedy };
-      this.#plan.fail(clientError('CLIENT_EDGE_LOST', details, { cause }));
+      this.#plan.fail(clientError('CLIENT_EDGE_LOST', details, { cause: failure }));
+    });
+    this.#hub.emit('lost', { what: 'edge', reason });
+    await recovery;
+  }
+
+  /** Switches; gives back why it cannot. */
+  async #tryPlan(reason: string): Promise<Error | undefined> {
+    try {
+      await this.#plan.switchTo({ reason });
+      return undefined;
+    } catch (error) {
+      return error as Error;
     }
   }
 
@@ -209,12 +256,41 @@ export class CoreSession implements Session {
     try {
       await this.#plan.switchTo({ reason, ...(before && { before }) });
     } catch (error) {
-      if (!this.#ending.signal.aborted) this.#plan.fail(error);
+      if (!this.#ending.signal.aborted) this.#plan.fail(this.#outageOf(error));
     }
-    this.#endIdleBackends();
+    this.#endIdle();
   }
 
-  #endIdleBackends(): void {
-    if (!this.#ending.signal.aborted) this.#backends.endIdle(this.#plan.backends);
+  /** A plan that fails for want of a tier is an outage that ends when the tier is back. */
+  #outageOf(error: unknown): unknown {
+    const { away } = this.#edge.tiers;
+    if (away.length === 0 || !isD3Error(error, 'CLIENT_PLAN_INFEASIBLE')) return error;
+    const details = { tiers: away.join(', '), problem: String(error.details.reason) };
+    return clientError('CLIENT_TIER_AWAY', details, { cause: error });
+  }
+
+  #endIdle(): void {
+    if (this.#ending.signal.aborted) return;
+    this.#backends.endIdle(this.#plan.backends);
+    this.#edge.endIdle(this.#plan.uplinks);
+  }
+
+  /** What there is to plan over, now. */
+  #look(): Surroundings {
+    const { device, host } = this.#parts;
+    const { uplink, tiers } = this.#edge;
+    const nearest = tiers.profiles.findIndex(({ tier }) => !tiers.away.includes(tier));
+    const fits = tiers.links.map((link, hop): LinkFit => {
+      if (uplink === undefined || hop !== nearest) return () => link;
+      const { monitor } = uplink;
+      return (bytes) => {
+        const nowMs = performance.now();
+        const { estimate, estimator } = monitor;
+        const pending = monitor.pendingTransfers();
+        return expectedLink({ nowMs, estimate, ramp: estimator.ramp(nowMs), pending, bytes });
+      };
+    });
+    const { profiles, links } = this;
+    return { backend: device.backend, uplink, profiles, links, fits, away: tiers.away, memoryBytes: host.memoryBytes };
   }
 }

@@ -1,4 +1,4 @@
-import type { LinkEstimate, TierProfile } from '@d3/profile';
+import { KnownTiers } from './known-tiers.ts';
 import { Reconnector } from './reconnector.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -6,79 +6,161 @@ import type { Uplink } from './uplink.ts';
 export interface EdgeListener {
   /** A tier's load or a link changed. */
   readonly onStatus: () => void;
+  /** A tier behind the edge came or went: plans made before may name what is not there. */
+  readonly onTiers: (reason: string) => void;
   /** The edge can no longer be used. */
   readonly onLost: (reason: string) => void;
-  /** The edge can be used again. */
-  readonly onBack: () => void;
+  /** Tiers past the device can be used again. */
+  readonly onBack: (reason: string) => void;
 }
 
-/** Keeps the link to the edge: learns what the edge reports, notices its end, and connects again. */
+/** Where a tier may be reached directly. */
+export interface TierAddress {
+  readonly tier: string;
+  readonly url: string;
+}
+
+/** How an {@link EdgeKeeper} gets its links. Both reject when the signal is aborted. */
+export interface EdgeConnections {
+  /** Opens a link to the edge. */
+  readonly connect: (signal: AbortSignal) => Promise<Uplink>;
+  /** Opens a link straight to a tier behind it; absent where policy forbids that. */
+  readonly connectPast?: (to: TierAddress, signal: AbortSignal) => Promise<Uplink>;
+}
+
+/**
+ * Keeps the link to the edge: learns what the edge reports, notices its end, and connects again. Meanwhile it links straight to a tier
+ * behind the edge, if one has told its address.
+ */
 export class EdgeKeeper {
+  readonly #connections: EdgeConnections;
   readonly #listener: EdgeListener;
   readonly #reconnector: Reconnector;
   readonly #ending: AbortSignal;
-  #uplink: Uplink | undefined;
-  #profiles: readonly TierProfile[] = [];
-  #links: readonly LinkEstimate[] = [];
+  readonly #tiers = new KnownTiers();
+  /** Links that are open, whether or not plans may be made over them. */
+  readonly #open = new Set<Uplink>();
+  #edge: Uplink | undefined;
+  #past: Uplink | undefined;
+  #detour: Promise<void> | undefined;
+  /** Tiers behind the edge that may be reached directly, nearest first. */
+  #behind: readonly TierAddress[] = [];
 
-  /**
-   * @param connect - opens another link
-   * @param ending - aborted when the session ends
-   */
-  constructor(connect: (signal: AbortSignal) => Promise<Uplink>, ending: AbortSignal, listener: EdgeListener) {
+  /** @param ending - aborted when the session ends */
+  constructor(connections: EdgeConnections, ending: AbortSignal, listener: EdgeListener) {
+    this.#connections = connections;
     this.#listener = listener;
     this.#ending = ending;
     this.#reconnector = new Reconnector(async (signal) => {
-      this.adopt(await connect(signal));
-      listener.onBack();
+      this.adopt(await connections.connect(signal));
+      listener.onBack('the edge is back');
     }, ending);
-    ending.addEventListener('abort', () => this.#uplink?.client.close(), { once: true });
+    ending.addEventListener(
+      'abort',
+      () => {
+        for (const uplink of this.#open) uplink.client.close();
+      },
+      { once: true },
+    );
   }
 
-  /** The link, if plans may be made over it. */
+  /** The link that plans may be made over. */
   get uplink(): Uplink | undefined {
-    return this.#uplink?.draining === true ? undefined : this.#uplink;
+    return [this.#edge, this.#past].find((uplink) => uplink !== undefined && !uplink.draining);
   }
 
   /** Whether the edge still finishes what runs, though it takes nothing new. */
   get draining(): boolean {
-    return this.#uplink?.draining === true;
+    return this.#edge?.draining === true;
   }
 
-  /** Tiers past the device as last known, nearest first. */
-  get profiles(): readonly TierProfile[] {
-    return this.#profiles;
+  /** Tiers past the device, those that are away included. */
+  get tiers(): KnownTiers {
+    return this.#tiers;
   }
 
-  /** Links as last known, the device's first. */
-  get links(): readonly LinkEstimate[] {
-    return this.#links;
+  /** Settles when the link past a lost edge is there, or cannot be had; at once when none is being opened. */
+  async detour(): Promise<void> {
+    await this.#detour;
   }
 
-  /** Takes a link over. */
+  /** Takes a link to the edge over. */
   adopt(uplink: Uplink): void {
-    if (this.#ending.aborted) {
-      uplink.client.close();
-      return;
-    }
-    this.#uplink = uplink;
-    this.#learn(uplink);
-    uplink.onStatus = () => {
-      if (this.#uplink !== uplink) return;
-      this.#learn(uplink);
-      this.#listener.onStatus();
-    };
-    uplink.onDraining = (reason) => this.#listener.onLost(`it is draining: ${reason}`);
+    if (!this.#take(uplink)) return;
+    this.#edge = uplink;
+    this.#past = undefined;
+    this.#behind = uplink.welcome.tiers
+      .slice(1)
+      .flatMap(({ profile, url }) => (url === undefined ? [] : [{ tier: profile.tier, url }]));
+    this.#tiers.learn(uplink);
+    uplink.onDraining = (reason) => this.#leaveEdge(`it is draining: ${reason}`);
     void uplink.client.closed.then(({ code, reason }) => {
-      if (this.#uplink !== uplink || this.#ending.aborted) return;
-      this.#uplink = undefined;
-      this.#listener.onLost(`the link closed with ${code}${reason === '' ? '' : ` (${reason})`}`);
+      if (this.#edge !== uplink || this.#ending.aborted) return;
+      this.#edge = undefined;
+      if (!uplink.draining) this.#leaveEdge(`the link closed with ${code}${reason === '' ? '' : ` (${reason})`}`);
       this.#reconnector.start();
     });
   }
 
-  #learn({ profiles, links }: Uplink): void {
-    this.#profiles = profiles;
-    this.#links = links;
+  /** Closes the links that plans are no longer made over and that are not among `used`. */
+  endIdle(used: ReadonlySet<Uplink>): void {
+    for (const uplink of this.#open) {
+      if (uplink !== this.#edge && uplink !== this.#past && !used.has(uplink)) uplink.client.close();
+    }
+  }
+
+  #take(uplink: Uplink): boolean {
+    if (this.#ending.aborted) {
+      uplink.client.close();
+      return false;
+    }
+    this.#open.add(uplink);
+    void uplink.client.closed.then(() => this.#open.delete(uplink));
+    uplink.onStatus = () => {
+      if (this.uplink !== uplink) return;
+      const changed = this.#tiers.learn(uplink);
+      this.#listener.onStatus();
+      const { away } = this.#tiers;
+      if (changed) this.#listener.onTiers(away.length === 0 ? 'every tier is there' : `${away.join(', ')} went away`);
+    };
+    return true;
+  }
+
+  #leaveEdge(reason: string): void {
+    this.#tiers.lose();
+    this.#detour ??= this.#goPast().finally(() => {
+      this.#detour = undefined;
+    });
+    this.#listener.onLost(reason);
+  }
+
+  /** Links straight to the nearest tier behind the edge that can be reached. */
+  async #goPast(): Promise<void> {
+    const { connectPast } = this.#connections;
+    if (connectPast === undefined) return;
+    for (const address of this.#behind) {
+      const uplink = await connectPast(address, this.#ending).catch(() => undefined);
+      if (uplink === undefined) continue;
+      const superseded = this.#edge !== undefined && !this.#edge.draining;
+      if (superseded) return uplink.client.close();
+      this.#adoptPast(uplink);
+      return;
+    }
+  }
+
+  #adoptPast(uplink: Uplink): void {
+    if (!this.#take(uplink)) return;
+    this.#past = uplink;
+    this.#tiers.learn(uplink);
+    const leave = (reason: string) => {
+      if (this.#past !== uplink || this.#ending.aborted) return;
+      this.#past = undefined;
+      if (this.uplink !== undefined) return;
+      this.#tiers.lose();
+      this.#listener.onLost(reason);
+    };
+    uplink.onDraining = (reason) => leave(`the tier past it is draining: ${reason}`);
+    void uplink.client.closed.then(({ code }) => leave(`the link past it closed with ${code}`));
+    this.#listener.onBack(`linked past the edge to the ${uplink.profiles[0]?.tier}`);
   }
 }

@@ -38,6 +38,8 @@ export interface Host {
   /** Backends that may exist here, likely best first. */
   readonly backends: readonly BackendName[];
   readonly cache: BlobCache;
+  /** Weights that this device may hold at most, by a cautious guess. */
+  readonly memoryBytes: number;
   /** Origin of the secure page that this runs for; absent outside browsers and on plain http. */
   readonly securePage?: string;
   fetch(url: string, init: FetchInit): Promise<Response>;

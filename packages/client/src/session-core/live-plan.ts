@@ -1,23 +1,27 @@
-import type { LinkEstimate, TierProfile } from '@d3/profile';
 import { abortable, type Backend, SessionCache } from '@d3/runtime';
 import { clientError } from '../errors.ts';
 import type { Epoch } from './epoch.ts';
 import type { EventHub } from './event-hub.ts';
 import type { LoadedModel } from './load-model.ts';
 import { makeEpoch } from './make-epoch.ts';
-import { type Goal, planSession } from './plan-session.ts';
+import { type Goal, planSession, type Situation } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import type { Scopes } from './scopes.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What there is to plan over, now. */
-export interface Surroundings {
+export interface Surroundings extends Omit<Situation, 'codedBytes'> {
   readonly backend: Backend;
   /** Absent when no tier past the device can be used. */
   readonly uplink: Uplink | undefined;
-  /** Device first; with the tiers that were known when the edge was there. */
-  readonly profiles: readonly TierProfile[];
-  readonly links: readonly LinkEstimate[];
+}
+
+/** A switch's effect, as events tell it. */
+export interface SwitchEffect {
+  /** Per request, in terms of the objective; 0 where the plan before could not go on. */
+  readonly predictedGainMs: number;
+  /** Weights that it fetches. */
+  readonly bytes: number;
 }
 
 /** What a {@link LivePlan} works with. */
@@ -35,6 +39,8 @@ export interface LivePlanParts {
 export interface Switch {
   /** For the event `plan`. */
   readonly reason: string;
+  /** For the event `plan`; absent where the switch was not made for its gain. */
+  readonly effect?: SwitchEffect;
   /** Default: the goal of the plan before it. */
   readonly goal?: Partial<Goal>;
   /** Done when its turn has come, before planning. */
@@ -43,6 +49,10 @@ export interface Switch {
   readonly bar?: ProgressBar;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** A loss that is not announced within this time after what ran failed was none of a tier. */
+const UNANNOUNCED_MS = 1_000;
+const LOOK_AGAIN_MS = 5;
 
 /**
  * The plan in force. Switches are made one after the other; each new epoch is prepared on every tier while the one before still
@@ -56,6 +66,8 @@ export class LivePlan {
   #goal: Goal;
   #live: Epoch | undefined;
   #lastEpoch = 0;
+  /** Begun and not ended. */
+  #switches = 0;
   #switching: Promise<unknown> = Promise.resolve();
   #outage: Error | undefined;
 
@@ -87,7 +99,12 @@ export class LivePlan {
    * @throws D3Error `CLIENT_PLAN_INFEASIBLE`, and what preparing throws on any tier; the reason of an abort
    */
   switchTo(how: Switch): Promise<Epoch> {
-    const work = this.#switching.then(() => this.#switchNow(how));
+    this.#switches += 1;
+    const work = this.#switching
+      .then(() => this.#switchNow(how))
+      .finally(() => {
+        this.#switches -= 1;
+      });
     this.#switching = work.catch(() => undefined);
     return work;
   }
@@ -97,12 +114,52 @@ export class LivePlan {
     this.#outage = error as Error;
   }
 
-  /** After a loss under `epoch`: waits for what follows, and tells whether there is another plan, or an outage. */
+  /** The goal of the live plan. */
+  get goal(): Goal {
+    return this.#goal;
+  }
+
+  /** What is known for the next plan. */
+  get situation(): Situation {
+    return { ...this.#parts.look(), codedBytes: this.#codedBytes };
+  }
+
+  /** Links that any epoch, live or retired, still uses. */
+  get uplinks(): ReadonlySet<Uplink> {
+    return new Set([...this.#epochs].flatMap((epoch) => epoch.parts.uplink ?? []));
+  }
+
+  /** Counts as a switch in the making until `work` has ended: requests that lost a tier wait for what it leads to. */
+  async recover(work: () => Promise<void>): Promise<void> {
+    this.#switches += 1;
+    try {
+      await work();
+    } finally {
+      this.#switches -= 1;
+    }
+  }
+
+  /** Whether requests fail until another plan goes live. */
+  get failing(): boolean {
+    return this.#outage !== undefined;
+  }
+
+  /** Whether a switch is being made. */
+  get switching(): boolean {
+    return this.#switches > 0;
+  }
+
+  /**
+   * After a loss under `epoch`: waits for what follows, and tells whether there is another plan, or an outage. A loss is announced
+   * later than the failure of what ran, and it may take a while to find a way on; one that nothing follows was none of ours.
+   */
   async movedFrom(epoch: Epoch, signal: AbortSignal): Promise<boolean> {
-    // The loss is announced in a later turn than the failure of what ran.
-    await abortable(new Promise((resolve) => setTimeout(resolve, 0)), signal);
-    await abortable(this.#switching, signal);
-    return this.#outage !== undefined || this.#live !== epoch;
+    const moved = () => this.#outage !== undefined || this.#live !== epoch;
+    const endsMs = performance.now() + UNANNOUNCED_MS;
+    while (!moved() && (this.switching || performance.now() < endsMs)) {
+      await abortable(pause(LOOK_AGAIN_MS), signal);
+    }
+    return moved();
   }
 
   /** Remembers what boundary tensors took on the wire, for the next plan. */
@@ -115,7 +172,7 @@ export class LivePlan {
     this.#live?.retire();
   }
 
-  async #switchNow({ reason, goal, before, bar, signal }: Switch): Promise<Epoch> {
+  async #switchNow({ reason, effect, goal, before, bar, signal }: Switch): Promise<Epoch> {
     const { model, hub, scopes, look } = this.#parts;
     const scope = scopes.open({ signal });
     try {
@@ -124,9 +181,8 @@ export class LivePlan {
       const shown = bar ?? new ProgressBar((progress) => hub.emit('progress', progress));
       shown.enter('plan');
       const next = { ...this.#goal, ...goal };
-      const { backend, uplink, profiles, links } = look();
-      const reachable = uplink !== undefined;
-      const plan = planSession(model, { profiles, links, reachable, codedBytes: this.#codedBytes }, next);
+      const { backend, uplink, ...situation } = look();
+      const plan = planSession(model, { ...situation, codedBytes: this.#codedBytes }, next);
       this.#lastEpoch += 1;
       const epoch = await makeEpoch({
         number: this.#lastEpoch,
@@ -140,7 +196,7 @@ export class LivePlan {
         onRelease: (released) => this.#forget(released),
       });
       this.#goLive(epoch, next, scope.signal);
-      hub.emit('plan', { epoch: epoch.parts.number, report: epoch.parts.report, reason });
+      hub.emit('plan', { epoch: epoch.parts.number, report: epoch.parts.report, reason, ...effect });
       return epoch;
     } finally {
       scope.end();
@@ -173,4 +229,8 @@ export class LivePlan {
     this.#epochs.delete(epoch);
     this.#parts.onRelease();
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -31,6 +31,10 @@ export class ModelStore {
   readonly place: ModelPlace;
   readonly #host: Host;
   readonly #meter = new DownloadMeter();
+  /** Blobs that are known to be in the cache. */
+  readonly #held = new Set<string>();
+  /** Folders of the same model elsewhere, for when the first cannot be reached. */
+  #mirrors: readonly string[] = [];
 
   constructor(host: Host, place: ModelPlace) {
     this.#host = host;
@@ -40,6 +44,16 @@ export class ModelStore {
   /** Best rate that a download of some length has shown; `undefined` before there was one. */
   get downBytesPerMs(): number | undefined {
     return this.#meter.bytesPerMs;
+  }
+
+  /** Names a further folder that holds the same packed model. What comes from there is checked by hash as well. */
+  addMirror(folder: string): void {
+    if (!this.#mirrors.includes(folder)) this.#mirrors = [...this.#mirrors, folder];
+  }
+
+  /** Whether a blob was fetched, or found in the cache, before. */
+  holds(id: string): boolean {
+    return this.#held.has(id);
   }
 
   /**
@@ -67,16 +81,37 @@ export class ModelStore {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const cached = await this.#fromCache(hash);
     if (cached !== undefined) {
+      this.#held.add(hash);
       options.count?.(cached.byteLength, true);
       return cached;
     }
-    const url = new URL(file.name, this.place.folder).href;
+    const folders = [this.place.folder, ...this.#mirrors];
+    let failure: unknown;
+    for (const folder of folders) {
+      try {
+        return await this.#readFrom(folder, file, { ...options, hash });
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        // What the first place says is what its caller can mend.
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
+  async #readFrom(
+    folder: string,
+    file: ModelFile,
+    options: { hash: string; signal?: AbortSignal; count?: CountBytes },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const url = new URL(file.name, folder).href;
     let problem = '';
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const bytes = await this.#download(url, file, options);
       const actual = await sha256Hex(bytes);
-      if (actual === hash) {
-        await this.#host.cache.put(hash, bytes);
+      if (actual === options.hash) {
+        await this.#host.cache.put(actual, bytes);
+        this.#held.add(actual);
         return bytes;
       }
       options.count?.(-bytes.byteLength, false);

@@ -1,5 +1,14 @@
-import { type Constraints, isPlan, type Objective, type PlanReport, planProblem } from '@d3/partition';
-import { buildProblem, type LinkEstimate, type TierProfile } from '@d3/profile';
+import {
+  type Assignment,
+  type Constraints,
+  isPlan,
+  type Objective,
+  type PlanReport,
+  type Problem,
+  planProblem,
+  segmentsOf,
+} from '@d3/partition';
+import { buildProblem, fitLinks, type LinkEstimate, type LinkFit, type PlanBytes, type TierProfile } from '@d3/profile';
 import { clientError } from '../errors.ts';
 import type { LoadedModel } from './load-model.ts';
 import { pictureBytes } from './request-input.ts';
@@ -12,31 +21,61 @@ export interface Goal {
 
 /** What is known of the tiers. */
 export interface Situation {
-  /** Device first. */
+  /** Device first; those that are away included. */
   readonly profiles: readonly TierProfile[];
+  /** One fewer than `profiles`. */
   readonly links: readonly LinkEstimate[];
-  /** Whether the tiers past the device can be reached now. */
-  readonly reachable: boolean;
+  /** Tiers that cannot be used now. */
+  readonly away: readonly string[];
+  /** Per link: how a plan finds it that sends so much. */
+  readonly fits: readonly LinkFit[];
   /** Coded sizes that earlier requests had, by tensor name. */
   readonly codedBytes: ReadonlyMap<string, number>;
+  /** Weights that the device may hold, unless the goal says otherwise. */
+  readonly memoryBytes: number;
 }
 
 /** A feasible plan. */
 export interface ChosenPlan {
   readonly report: PlanReport;
-  readonly tierOf: readonly number[];
+  readonly tierOf: Assignment;
 }
 
 /** A planning problem has two tiers at least: a device alone has beside it an edge that is unavailable. */
 const NO_LINK: LinkEstimate = { upBytesPerMs: 1, downBytesPerMs: 1, delayMs: 0 };
 
 /**
- * Plans a model over what is there.
+ * Plans a model over what is there; the links are those that the plan itself will find.
  *
  * @throws D3Error `CLIENT_PLAN_INFEASIBLE`; `PARTITION_PROBLEM_INVALID` for constraints that name what does not exist
  */
 export function planSession(model: LoadedModel, situation: Situation, goal: Goal): ChosenPlan {
-  const problem = buildProblem({ graph: model.manifest, ...problemSources(model, situation, goal) });
+  const { plan } = fitLinks(situation.fits, [], (links) => {
+    const chosen = choose(problemOf(model, { ...situation, links }, goal));
+    return { plan: chosen, bytes: planBytes(chosen.report.problem, chosen.tierOf) };
+  });
+  return plan;
+}
+
+/**
+ * The planning problem of now, its links fitted to what an assignment sends.
+ *
+ * @param fittedTo - over the tiers of `situation`
+ */
+export function problemFor(
+  model: LoadedModel,
+  situation: Situation,
+  { goal, fittedTo }: { readonly goal: Goal; readonly fittedTo: Assignment },
+): Problem {
+  const problem = problemOf(model, situation, goal);
+  const bytes = planBytes(problem, fittedTo);
+  const hops = problem.hops.map((hop, index) => situation.fits[index]?.(bytes[index] ?? NO_BYTES) ?? hop);
+  return { ...problem, hops };
+}
+
+const NO_BYTES: PlanBytes = { up: 0, down: 0 };
+
+function choose(problem: Problem): ChosenPlan {
   const report = planProblem(problem);
   const plan = report.strategies[report.chosen];
   if (plan === undefined || !isPlan(plan)) {
@@ -45,18 +84,44 @@ export function planSession(model: LoadedModel, situation: Situation, goal: Goal
   return { report, tierOf: plan.tierOf };
 }
 
-function problemSources(model: LoadedModel, situation: Situation, { objective, constraints }: Goal) {
+function problemOf(model: LoadedModel, situation: Omit<Situation, 'fits'>, goal: Goal): Problem {
+  const { away, memoryBytes } = situation;
   const codedBytes = new Map([...situation.codedBytes, ...pictureBytes(model.sidecar)]);
-  const { profiles, links, reachable } = situation;
-  if (reachable) return { profiles, links, objective, constraints, codedBytes };
-  const device = profiles.slice(0, 1);
-  const others = profiles.length > 1 ? profiles.slice(1) : device.map((profile) => ({ ...profile, tier: 'edge' }));
-  const gone = others.map((profile) => profile.tier);
-  return {
-    profiles: [...device, ...others],
-    links: links.length > 0 ? links : [NO_LINK],
-    objective,
-    constraints: { ...constraints, unavailable: [...new Set([...(constraints.unavailable ?? []), ...gone])] },
-    codedBytes,
+  const alone = situation.profiles.length === 1;
+  const [device] = situation.profiles;
+  const profiles = alone && device !== undefined ? [device, { ...device, tier: 'edge' }] : situation.profiles;
+  const links = alone ? [NO_LINK] : situation.links;
+  const unavailable = [...new Set([...(goal.constraints.unavailable ?? []), ...away, ...(alone ? ['edge'] : [])])];
+  // A cap that cannot bind would only make planning slower.
+  const caps = model.manifest.totalWeightBytes > memoryBytes ? [memoryBytes, ...links.map(() => null)] : undefined;
+  const constraints = {
+    ...(caps !== undefined && { memoryBytes: caps }),
+    ...goal.constraints,
+    ...(unavailable.length > 0 && { unavailable }),
   };
+  return buildProblem({
+    graph: model.manifest,
+    profiles,
+    links,
+    objective: goal.objective,
+    constraints,
+    codedBytes,
+  });
+}
+
+/** What a plan sends over each hop per request. */
+function planBytes(problem: Problem, tierOf: Assignment): readonly PlanBytes[] {
+  const { boundaries } = segmentsOf(problem, tierOf, problem.tiers.length);
+  const madeAt = new Map(
+    problem.layers.flatMap(({ outputs }, layer) => outputs.map((name) => [name, tierOf[layer] ?? 0])),
+  );
+  return problem.hops.map((_, hop) => {
+    const crossing = new Set(boundaries[hop]);
+    const up = problem.tensors.filter(({ name }) => crossing.has(name));
+    const down = problem.tensors.filter(({ name, isOutput }) => isOutput && (madeAt.get(name) ?? 0) > hop);
+    return {
+      up: up.reduce((bytes, { codedBytes }) => bytes + (codedBytes[hop] ?? 0), 0),
+      down: down.reduce((bytes, tensor) => bytes + tensor.bytes, 0),
+    };
+  });
 }

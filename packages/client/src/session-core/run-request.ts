@@ -13,6 +13,13 @@ export interface RunningRequest {
   readonly signal: AbortSignal;
   /** On the clock of `performance.now()`. */
   readonly deadlineAtMs: number;
+  /** What the device made for it, kept until there is a result: an attempt after a loss starts at the cut. */
+  readonly kept: KeptBoundary;
+}
+
+/** What the device made for a request on an epoch. */
+export interface KeptBoundary {
+  made?: { readonly epoch: Epoch; readonly run: SegmentRun };
 }
 
 /** What a run of all tiers gave. */
@@ -37,12 +44,17 @@ const DEADLINE_GRACE_MS = 250;
  */
 export async function runRequest(epoch: Epoch, request: RunningRequest): Promise<RequestRun> {
   const { segmentation } = epoch.parts;
-  const made = await runOnDevice(epoch, request);
+  const kept = reusable(request.kept, epoch);
+  const made = kept?.run ?? (await runOnDevice(epoch, request));
+  if (made !== undefined && kept === undefined) request.kept.made = { epoch, run: made };
   const boundary = collectBoundary(segmentation.boundaries[0] ?? [], request.input, made?.outputs ?? {});
   const result = await sendOn(epoch, request, boundary);
   const { manifest } = request;
   const outputs = pickOutputs(manifest, { ...made?.outputs, ...result?.outputs });
-  const timings = [...(made === undefined ? [] : [deviceTiming(epoch, made)]), ...(result?.segments ?? [])];
+  const timings = [
+    ...(made === undefined ? [] : [deviceTiming(kept?.epoch ?? epoch, made)]),
+    ...(result?.segments ?? []),
+  ];
   return {
     outputs,
     placement: timings.map((timing) => placementOf(manifest, timing)),
@@ -50,6 +62,12 @@ export async function runRequest(epoch: Epoch, request: RunningRequest): Promise
     sent: result?.sent ?? [],
     crossed: boundary.tensors,
   };
+}
+
+/** What an attempt before made, if this epoch leaves the device the same layers. */
+function reusable({ made }: KeptBoundary, epoch: Epoch): KeptBoundary['made'] {
+  const layersOf = ({ parts }: Epoch) => (parts.segmentation.segments[0]?.layers ?? []).join();
+  return made !== undefined && layersOf(made.epoch) === layersOf(epoch) ? made : undefined;
 }
 
 async function runOnDevice(epoch: Epoch, { input, signal }: RunningRequest): Promise<SegmentRun | undefined> {

@@ -20,7 +20,8 @@ class TalkativeEdge {
 
   send(text: string): void {
     const { type, id, body } = JSON.parse(text);
-    const reply = type === 'hello' ? WELCOME : { sentMs: body.sentMs };
+    const padding = '.'.repeat(body.answerBytes ?? 0);
+    const reply = type === 'hello' ? WELCOME : { sentMs: body.sentMs, receivedMs: performance.now(), padding };
     setTimeout(() => this.#hear({ data: JSON.stringify({ type, id, reply }) }), 1);
     if (type === 'hello') setTimeout(() => this.#hear({ data: this.#text }), 1);
   }

@@ -1,43 +1,54 @@
 import { isD3Error } from '@d3/errors';
 import type { LinkEstimate, TierProfile } from '@d3/profile';
-import { type Hello, type LinkClient, type LinkNotice, openLink, type Welcome } from '@d3/protocol';
+import { type Hello, type LinkClient, LinkMonitor, type LinkNotice, openLink, type Welcome } from '@d3/protocol';
 import { clientError } from '../errors.ts';
 import type { EdgeAddress } from './edge-address.ts';
 import type { Host } from './host.ts';
-import { measureLink } from './measure-link.ts';
 
 /** What opening an {@link Uplink} takes. */
 export interface UplinkOptions {
   readonly address: EdgeAddress;
   readonly hello: Hello;
-  /** Rate that a download from the same edge has shown. */
-  readonly downBytesPerMs?: number | undefined;
+  /** Names the hop in timings; default `device-edge`. */
+  readonly hop?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Version of this package, as hello gives it. */
 export const AGENT = 'd3-client/0.1.0';
 
-/** A greeted and measured link to the edge, with all that the edge said of the tiers and links behind it. */
+/** A greeted link to a server, measured from then on, with all that the server said of the tiers and links behind it. */
 export class Uplink {
   readonly client: LinkClient;
   readonly welcome: Welcome;
-  /** Tiers behind this hop, nearest first. */
+  /** Measures this hop for as long as the link lives. */
+  readonly monitor: LinkMonitor;
+  /** Tiers behind this hop that are there, nearest first. */
   profiles: readonly TierProfile[];
-  /** This hop, then those behind it. */
-  links: readonly LinkEstimate[];
-  /** The edge takes nothing new. */
+  /** The links between them. */
+  linksBehind: readonly LinkEstimate[];
+  /** Models that the server has, name → hash, as it last said. */
+  models: Readonly<Record<string, string>>;
+  /** The server takes nothing new. */
   draining = false;
-  /** Called when the edge reports a change, after the fields here changed. */
+  /** Called when the server reports a change, or this hop left its band, after the fields here changed. */
   onStatus: () => void = () => undefined;
-  /** Called when the edge says that it is going away. */
+  /** Called when the server says that it is going away. */
   onDraining: (reason: string) => void = () => undefined;
 
-  private constructor(client: LinkClient, welcome: Welcome, first: LinkEstimate) {
+  private constructor(client: LinkClient, welcome: Welcome) {
     this.client = client;
     this.welcome = welcome;
+    this.monitor = new LinkMonitor(client);
     this.profiles = welcome.tiers.map((tier) => tier.profile);
-    this.links = [first, ...welcome.links];
+    this.linksBehind = welcome.links;
+    this.models = welcome.models;
+    this.monitor.onChange(() => this.onStatus());
+  }
+
+  /** This hop, then those behind it. */
+  get links(): readonly LinkEstimate[] {
+    return [this.monitor.estimate, ...this.linksBehind];
   }
 
   /**
@@ -56,8 +67,9 @@ export class Uplink {
     try {
       const reply = options.signal === undefined ? {} : { signal: options.signal };
       const welcome = await client.ask('hello', options.hello, reply);
-      uplink = new Uplink(client, welcome, await measureLink(client, options));
+      uplink = new Uplink(client, welcome);
       for (const notice of early) uplink.#notice(notice);
+      await uplink.monitor.measure(reply);
       return uplink;
     } catch (error) {
       client.close();
@@ -67,9 +79,10 @@ export class Uplink {
 
   #notice(notice: LinkNotice): void {
     if (notice.type === 'status') {
-      const { profiles, links } = notice.notice;
-      this.profiles = this.profiles.map((old) => profiles.find((profile) => profile.tier === old.tier) ?? old);
-      if (links.length === this.links.length - 1) this.links = [...this.links.slice(0, 1), ...links];
+      const { profiles, links, models } = notice.notice;
+      this.profiles = profiles;
+      this.linksBehind = links;
+      if (models !== undefined) this.models = models;
       this.onStatus();
     } else if (notice.type === 'draining') {
       this.draining = true;
@@ -80,11 +93,11 @@ export class Uplink {
 
 async function openClient(
   host: Host,
-  { address, signal }: UplinkOptions,
+  { address, signal, hop = 'device-edge' }: UplinkOptions,
   onNotice: (notice: LinkNotice) => void,
 ): Promise<LinkClient> {
   try {
-    const options = { url: address.link, hop: 'device-edge', onNotice };
+    const options = { url: address.link, hop, onNotice };
     return await openLink(host.createSocket(address.link), options, signal === undefined ? {} : { signal });
   } catch (cause) {
     signal?.throwIfAborted();
