@@ -10,4 +10,6 @@ export type {
   Progress,
   Session,
   SessionEvents,
+  StreamedFrame,
+  StreamOptions,
 } from './session.ts';

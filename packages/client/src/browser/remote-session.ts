@@ -2,10 +2,23 @@ import type { Manifest } from '@d3/onnx';
 import type { PlanReport } from '@d3/partition';
 import type { LinkEstimate, TierProfile } from '@d3/profile';
 import type { Sidecar } from '@d3/runtime';
+import { transfer } from 'comlink';
 import { clientError } from '../errors.ts';
-import type { InferInput, InferOptions, InferResult, Session, SessionEvents } from '../session.ts';
+import type {
+  InferInput,
+  InferOptions,
+  InferResult,
+  Session,
+  SessionEvents,
+  StreamedFrame,
+  StreamOptions,
+} from '../session.ts';
 import { EventHub } from '../session-core/event-hub.ts';
 import type { Goal } from '../session-core/plan-session.ts';
+import { openStream } from '../stream/open-stream.ts';
+import type { FrameSource } from '../stream/stream-frames.ts';
+import { ThroughputGoal } from '../stream/throughput-goal.ts';
+import { handedOver } from './handed-over.ts';
 import type { Opened, SessionMessage, SessionState } from './session-api.ts';
 import type { SessionWorker } from './start-session-worker.ts';
 
@@ -18,6 +31,7 @@ export class RemoteSession implements Session {
   readonly sidecar: Sidecar | undefined;
   readonly #worker: SessionWorker;
   readonly #hub = new EventHub();
+  readonly #streamGoal: ThroughputGoal = new ThroughputGoal(this);
   #state: SessionState;
   #lastRequest = 0;
   #closed = false;
@@ -49,12 +63,14 @@ export class RemoteSession implements Session {
   }
 
   async infer(input: InferInput, options: InferOptions = {}): Promise<InferResult> {
-    const { signal, ...rest } = options;
-    signal?.throwIfAborted();
-    this.#lastRequest += 1;
-    const id = this.#lastRequest;
-    const answer = this.#worker.calls.call((remote) => remote.infer(id, input, rest));
-    return signal === undefined ? await answer : await this.#cancelable(id, answer, signal);
+    return await this.#infer(input, options);
+  }
+
+  stream(source: FrameSource, options: StreamOptions = {}): AsyncGenerator<StreamedFrame, void, void> {
+    const { reuseInputs = false } = options;
+    const infer = (input: InferInput, how: InferOptions) =>
+      this.#infer(reuseInputs ? input : transfer(input, handedOver(input)), how);
+    return openStream(source, options, { session: this, goal: this.#streamGoal, infer });
   }
 
   async replan(goal: Partial<Goal>): Promise<PlanReport> {
@@ -71,6 +87,14 @@ export class RemoteSession implements Session {
     const inGoodOrder = this.#worker.calls.call((remote) => remote.close()).catch(() => undefined);
     await Promise.race([inGoodOrder, new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))]);
     this.#end('close() was called');
+  }
+
+  async #infer(input: InferInput, { signal, ...rest }: InferOptions): Promise<InferResult> {
+    signal?.throwIfAborted();
+    this.#lastRequest += 1;
+    const id = this.#lastRequest;
+    const answer = this.#worker.calls.call((remote) => remote.infer(id, input, rest));
+    return signal === undefined ? await answer : await this.#cancelable(id, answer, signal);
   }
 
   /** Rejects at once when aborted; the worker is told, and what it answers is dropped. */
