@@ -1,8 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Manifest } from '@d3/onnx';
 import type { LinkClient, Proposal } from '@d3/protocol';
 import type { Backend } from '@d3/runtime';
@@ -10,37 +8,10 @@ import { createNodeBackend } from '@d3/runtime/node';
 import type { TensorMap } from '@d3/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { greet, inferAsDevice, prepareLayers } from './testing/device.ts';
-import { cutAt, packInto, ROOT, randomInputs, SKETCH, thirdParty } from './testing/models.ts';
+import { cutAt, packInto, randomInputs, SKETCH, thirdParty } from './testing/models.ts';
+import { startTier, stopProcess, type TierProcess } from './testing/tier-process.ts';
 
 const TIERS = ['device', 'edge', 'cloud'];
-
-/** A server process; `link` is its address. */
-interface TierProcess {
-  readonly link: string;
-  readonly process: ChildProcess;
-}
-
-async function startTier(tier: 'edge' | 'cloud', args: readonly string[]): Promise<TierProcess> {
-  const file = join(ROOT, 'apps', tier, 'dist', 'server.js');
-  const process_ = spawn(process.execPath, [file, '--port', '0', '--log-level', 'error', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const link = await new Promise<string>((resolve, reject) => {
-    process_.once('exit', (code) => reject(new Error(`the ${tier} ended with ${code} before it listened`)));
-    createInterface({ input: process_.stdout }).on('line', (line) => {
-      const address = /wss?:\/\/\S+\/d3\/link/.exec(line)?.[0];
-      if (address !== undefined) resolve(address);
-    });
-  });
-  return { link, process: process_ };
-}
-
-async function stop({ process: child }: TierProcess, signal: NodeJS.Signals): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-  child.kill(signal);
-  return await ended;
-}
 
 describe('an edge and a cloud, as processes', () => {
   let folder: string;
@@ -70,8 +41,8 @@ describe('an edge and a cloud, as processes', () => {
   afterAll(async () => {
     link?.close();
     await device?.dispose();
-    if (edge !== undefined) expect(await stop(edge, 'SIGTERM')).toBe(0);
-    if (cloud !== undefined) await stop(cloud, 'SIGTERM');
+    if (edge !== undefined) expect(await stopProcess(edge.process, 'SIGTERM')).toBe(0);
+    if (cloud !== undefined) await stopProcess(cloud.process, 'SIGTERM');
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
@@ -188,7 +159,7 @@ describe('an edge and a cloud, as processes', () => {
       await ask(0);
       const port = new URL(cloud.link).port;
       const running = Promise.allSettled(Array.from({ length: 8 }, (_, seed) => ask(seed)));
-      await stop(cloud, 'SIGKILL');
+      await stopProcess(cloud.process, 'SIGKILL');
       const outcomes = await running;
       outcomes.push(...(await Promise.allSettled([ask(8)])));
       for (const [seed, outcome] of outcomes.entries()) {
