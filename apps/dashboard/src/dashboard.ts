@@ -1,5 +1,5 @@
 import type { InferInput, InferResult, Session } from '@d3/client';
-import { type D3Infer, formatMs, type ResultDetail } from '@d3/element';
+import { type D3Infer, formatMs, type ResultDetail, type SessionNews } from '@d3/element';
 import { isD3Error } from '@d3/errors';
 import type { Strokes } from '@d3/runtime';
 import type { Tensor } from '@d3/tensor';
@@ -38,6 +38,7 @@ export class Dashboard extends LitElement {
     _result: { state: true },
     _stream: { state: true },
     _failure: { state: true },
+    _news: { state: true },
   };
   /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = dashboardStyles;
@@ -48,6 +49,7 @@ export class Dashboard extends LitElement {
   declare _result: InferResult | undefined;
   declare _stream: StreamRate | 'running' | undefined;
   declare _failure: string | undefined;
+  declare _news: SessionNews | undefined;
 
   #config: DemoConfig | undefined;
   #streaming: AbortController | undefined;
@@ -86,7 +88,7 @@ export class Dashboard extends LitElement {
           <section aria-label="Inference">${this.#renderInference()}</section>
           <section aria-label="Plan">
             <h2>Why this split</h2>
-            <d3-plan-table .session=${this._session}></d3-plan-table>
+            <d3-plan-table .session=${this._session} .news=${this._news}></d3-plan-table>
             ${this.#renderStream()} ${this.#renderCrossed()}
           </section>
         </div>
@@ -148,6 +150,8 @@ export class Dashboard extends LitElement {
         .slowdown=${attributes.slowdown ?? null}
         @d3-ready=${this.#ready}
         @d3-result=${this.#result}
+        @d3-news=${this.#heard}
+        @d3-error=${this.#failed}
       ></d3-infer>
       ${this.#renderSamples()}
     `;
@@ -202,6 +206,7 @@ export class Dashboard extends LitElement {
     if (!this.#config) return;
     this.#streaming?.abort();
     this._session = undefined;
+    this._news = undefined;
     this._result = undefined;
     this._stream = undefined;
     const choice: Choice = { scenario, model };
@@ -220,6 +225,19 @@ export class Dashboard extends LitElement {
   readonly #ready = (event: CustomEvent<Session>): void => {
     this._session = event.detail;
     this._result = undefined;
+    this._news = undefined;
+  };
+
+  readonly #heard = (event: CustomEvent<SessionNews>): void => {
+    this._news = event.detail;
+  };
+
+  /** A session that ended has no plan any more; what failed says so in the element. */
+  readonly #failed = (event: Event): void => {
+    if ((event.target as D3Infer).session !== undefined) return;
+    this.#streaming?.abort();
+    this._session = undefined;
+    this._news = undefined;
   };
 
   readonly #result = (event: CustomEvent<ResultDetail>): void => {

@@ -1,5 +1,5 @@
 import type { Session } from '@d3/client';
-import { formatMs } from '@d3/element';
+import { describeNews, formatMs, type SessionNews } from '@d3/element';
 import type { PlanReport, StrategyResult } from '@d3/partition';
 import {
   type CSSResultGroup,
@@ -13,7 +13,7 @@ import {
 
 /** `<d3-plan-table>`: why this plan: the planner's sentence, and every strategy's prediction. */
 export class PlanTable extends LitElement {
-  static override properties: PropertyDeclarations = { session: { attribute: false } };
+  static override properties: PropertyDeclarations = { session: { attribute: false }, news: { attribute: false } };
   /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = css`
     table {
@@ -42,6 +42,8 @@ export class PlanTable extends LitElement {
   `;
 
   declare session: Session | undefined;
+  /** What the session last said; new ones show its report anew. */
+  declare news: SessionNews | undefined;
 
   protected override render(): TemplateResult | typeof nothing {
     if (!this.session) return nothing;
@@ -60,8 +62,16 @@ export class PlanTable extends LitElement {
           ${Object.entries(report.strategies).map(([name, result]) => this.#row(report, name, result))}
         </tbody>
       </table>
-      ${this.#turningPoints(report)}
+      ${this.#turningPoints(report)} ${this.#lastSwitch()}
     `;
+  }
+
+  #lastSwitch(): TemplateResult | typeof nothing {
+    const lines = describeNews(this.news ?? { epoch: 0 });
+    if (lines.length === 0) return nothing;
+    return html`<ul part="news" aria-label="What changed" aria-live="polite">
+      ${lines.map((line) => html`<li>${line}</li>`)}
+    </ul>`;
   }
 
   #row(report: PlanReport, name: string, result: StrategyResult): TemplateResult {

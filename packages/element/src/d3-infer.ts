@@ -16,8 +16,11 @@ import './draw-pad.ts';
 import './picture-input.ts';
 import './split-view.ts';
 import { type ConnectAttributes, parseConnectAttributes } from './connect-attributes.ts';
+import { describeNews } from './describe-news.ts';
+import { elementError } from './errors.ts';
 import { formatBytes, formatMs } from './format.ts';
 import { LatestOnly } from './latest-only.ts';
+import { followSession, type SessionNews } from './session-news.ts';
 import { tokens } from './styles.ts';
 
 /** Detail of `d3-result`. */
@@ -35,9 +38,10 @@ export interface ResultDetail {
  * what crossed the first hop). Changing one connects anew.
  *
  * Events: `d3-ready` (detail: the {@link Session}), `d3-progress` ({@link Progress}), `d3-result` ({@link ResultDetail}),
- * `d3-error` (a D3Error, or whatever was thrown). They do not bubble.
+ * `d3-error` (a D3Error, or whatever was thrown), `d3-news` ({@link SessionNews}: another plan went live or was considered, or a tier
+ * was lost). They do not bubble. When a session ends by itself, `d3-error` has `ELEMENT_SESSION_ENDED`.
  *
- * Parts: `input`, `answer`, `split`, `status`, `error`.
+ * Parts: `input`, `answer`, `split`, `status`, `news`, `error`.
  */
 export class D3Infer extends LitElement {
   static override properties: PropertyDeclarations = {
@@ -54,6 +58,7 @@ export class D3Infer extends LitElement {
     _progress: { state: true },
     _result: { state: true },
     _failure: { state: true },
+    _news: { state: true },
   };
 
   /** Its look: the shared tokens and its own layout. */
@@ -81,10 +86,17 @@ export class D3Infer extends LitElement {
         color: var(--_bad);
         overflow-wrap: anywhere;
       }
-      .status {
+      .status,
+      .news {
         color: var(--_muted);
         font-size: 12px;
         min-height: 1.5em;
+      }
+      .news {
+        margin: 0;
+        padding: 0;
+        list-style: none;
+        overflow-wrap: anywhere;
       }
       d3-split {
         margin-top: 16px;
@@ -105,7 +117,9 @@ export class D3Infer extends LitElement {
   declare _progress: Progress | undefined;
   declare _result: InferResult | undefined;
   declare _failure: unknown;
+  declare _news: SessionNews | undefined;
 
+  #unfollow: () => void = () => undefined;
   #session: Session | undefined;
   readonly #live: LatestOnly<InferInput> = new LatestOnly((input) => this.#runLive(input));
 
@@ -172,7 +186,12 @@ export class D3Infer extends LitElement {
           ${this.#renderState()}
         </div>
       </div>
-      <d3-split part="split" .session=${this.#session} .result=${this._result}></d3-split>
+      <d3-split
+        part="split"
+        .session=${this.#session}
+        .result=${this._result}
+        .epoch=${this._news?.epoch}
+      ></d3-split>
     `;
   }
 
@@ -204,6 +223,9 @@ export class D3Infer extends LitElement {
           : html`<p class="error" part="error" role="alert">${textOf(this._failure)}</p>`
       }
       <div class="status" part="status">${this.#renderStatus()}</div>
+      <ul class="news" part="news" aria-live="polite">
+        ${describeNews(this._news ?? { epoch: 0 }).map((line) => html`<li>${line}</li>`)}
+      </ul>
     `;
   }
 
@@ -233,9 +255,25 @@ export class D3Infer extends LitElement {
       await session.close();
       signal.throwIfAborted();
     }
-    this.#session = session;
+    this.#follow(session);
     this.dispatchEvent(new CustomEvent('d3-ready', { detail: session }));
     return session;
+  }
+
+  #follow(session: Session): void {
+    this.#session = session;
+    const { news, stop } = followSession(session, {
+      onNews: (latest) => {
+        this._news = latest;
+        this.dispatchEvent(new CustomEvent('d3-news', { detail: latest }));
+      },
+      onClosed: (reason) => {
+        this.#drop();
+        this.#fail(elementError('ELEMENT_SESSION_ENDED', { reason }));
+      },
+    });
+    this._news = news;
+    this.#unfollow = stop;
   }
 
   #progress(progress: Progress, signal: AbortSignal): void {
@@ -247,7 +285,9 @@ export class D3Infer extends LitElement {
   /** Forgets the session and all that was shown of it. */
   #drop(): void {
     const session = this.#session;
+    this.#unfollow();
     this.#session = undefined;
+    this._news = undefined;
     this._result = undefined;
     this._failure = undefined;
     this._progress = undefined;

@@ -7,6 +7,12 @@ export const elementErrorTable = {
     status: 400,
     retryable: false,
   },
+  ELEMENT_SESSION_ENDED: {
+    message:
+      'The session of <d3-infer> ended: {reason}. Change an attribute, or put the element in again, to connect anew',
+    status: 410,
+    retryable: true,
+  },
 } as const;
 
 export const elementError: ErrorFactory<typeof elementErrorTable> = defineErrors(elementErrorTable);

@@ -14,7 +14,11 @@ import { tokens } from './styles.ts';
 
 /** `<d3-split>`: which layers ran where, how long each tier took, and what crossed each hop, of one result. */
 export class SplitView extends LitElement {
-  static override properties: PropertyDeclarations = { session: { attribute: false }, result: { attribute: false } };
+  static override properties: PropertyDeclarations = {
+    session: { attribute: false },
+    result: { attribute: false },
+    epoch: { attribute: false },
+  };
   /** Its look: the shared tokens and its own layout. */
   static override styles: CSSResultGroup = [
     tokens,
@@ -83,6 +87,8 @@ export class SplitView extends LitElement {
 
   declare session: Session | undefined;
   declare result: InferResult | undefined;
+  /** Of the live plan: another one shows the session's tiers anew. */
+  declare epoch: number | undefined;
 
   protected override render(): TemplateResult | typeof nothing {
     const { session, result } = this;
