@@ -4,6 +4,7 @@ import { type PreparedGraph, prepareGraph } from './graph/prepare-graph.ts';
 import { comparePlans, isPlan } from './objective/compare-plans.ts';
 import type { Plan, PlanReport, Problem, StrategyResult } from './problem.ts';
 import { strategiesFor } from './strategies/index.ts';
+import { optimal } from './strategies/optimal.ts';
 import { planViolation } from './verify/verify-plan.ts';
 import { verifyProblem } from './verify/verify-problem.ts';
 
@@ -32,11 +33,19 @@ export function planProblem(problem: Problem, options: PlanOptions = {}): PlanRe
     if (known.some(({ name }) => name === strategy)) continue;
     throw partitionError('PARTITION_STRATEGY_UNKNOWN', { strategy, known: known.map(({ name }) => name).join(', ') });
   }
-  const strategies: Record<string, StrategyResult> = {};
-  for (const strategy of known) {
-    if (wanted.includes(strategy.name))
-      strategies[strategy.name] = validOf(problem, graph, strategy.plan(problem, graph));
+  const found = new Map<string, StrategyResult>();
+  const lastOptimal = known.toSorted((a, b) => Number(a === optimal) - Number(b === optimal));
+  for (const strategy of lastOptimal) {
+    if (!wanted.includes(strategy.name)) continue;
+    const plans = [...found.values()].filter(isPlan);
+    found.set(strategy.name, validOf(problem, graph, strategy.plan(problem, graph, plans)));
   }
+  const strategies = Object.fromEntries(
+    known.flatMap(({ name }) => {
+      const result = found.get(name);
+      return result === undefined ? [] : [[name, result]];
+    }),
+  );
   const chosen = bestOf(problem, strategies);
   return { problem, strategies, chosen, explain: explain(problem, { strategies, chosen, graph }) };
 }

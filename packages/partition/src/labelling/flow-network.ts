@@ -89,21 +89,28 @@ export class FlowNetwork {
     let moved = false;
     for (let at = queued - 1; at >= 0; at--) {
       const node = this.#queue[at] ?? 0;
-      const nearer = (this.#distance[node] ?? 0) - 1;
-      let excess = this.#excess[node] ?? 0;
-      if (nearer === 0 || excess <= this.#rounding) continue;
-      for (let arc = this.#first[node] ?? -1; arc >= 0 && excess > 0; arc = this.#next[arc] ?? -1) {
-        const to = this.#to[arc] ?? 0;
-        const flow = Math.min(excess, this.#residual[arc] ?? 0);
-        if (this.#distance[to] !== nearer || flow <= this.#rounding) continue;
-        this.#residual[arc] = (this.#residual[arc] ?? 0) - flow;
-        this.#residual[arc ^ 1] = (this.#residual[arc ^ 1] ?? 0) + flow;
-        this.#excess[to] = (this.#excess[to] ?? 0) + flow;
-        excess -= flow;
-        moved = true;
-      }
-      this.#excess[node] = excess;
+      const excess = this.#excess[node] ?? 0;
+      if (this.#distance[node] === 1 || excess <= this.#rounding) continue;
+      const left = this.#pass(node, excess);
+      this.#excess[node] = left;
+      moved ||= left < excess;
     }
     return moved;
+  }
+
+  /** Passes an excess on to nodes that are nearer. Returns what is left of it. */
+  #pass(node: number, excess: number): number {
+    const nearer = (this.#distance[node] ?? 0) - 1;
+    let left = excess;
+    for (let arc = this.#first[node] ?? -1; arc >= 0 && left > 0; arc = this.#next[arc] ?? -1) {
+      const to = this.#to[arc] ?? 0;
+      const flow = Math.min(left, this.#residual[arc] ?? 0);
+      if (this.#distance[to] !== nearer || flow <= this.#rounding) continue;
+      this.#residual[arc] = (this.#residual[arc] ?? 0) - flow;
+      this.#residual[arc ^ 1] = (this.#residual[arc ^ 1] ?? 0) + flow;
+      this.#excess[to] = (this.#excess[to] ?? 0) + flow;
+      left -= flow;
+    }
+    return left;
   }
 }

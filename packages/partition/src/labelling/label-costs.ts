@@ -1,3 +1,4 @@
+import { bytesTable, computeTable } from '../objective/cost-tables.ts';
 import { type MergedHop, mergeHops } from '../objective/merge-hops.ts';
 import type { Problem } from '../problem.ts';
 import type { LabelModel } from './label-model.ts';
@@ -53,13 +54,14 @@ export function labelCosts(problem: Problem, model: LabelModel, scope: LabelScop
 }
 
 function addCompute(problem: Problem, { stations, masks, weights, extraMs }: LabelScope, unary: Float64Array): void {
+  const computeMs = computeTable(problem);
   const tierCount = problem.tiers.length;
   let at = 0;
   for (let layer = 0; layer < masks.length; layer++) {
-    const computeMs = problem.layers[layer]?.computeMs ?? [];
     const mask = masks[layer] ?? 0;
     for (const tier of stations) {
-      const ms = (weights.tier[tier] ?? 0) * (computeMs[tier] ?? 0) + (extraMs?.[layer * tierCount + tier] ?? 0);
+      const own = layer * tierCount + tier;
+      const ms = (weights.tier[tier] ?? 0) * (computeMs[own] ?? 0) + (extraMs?.[own] ?? 0);
       unary[at++] = (mask & (1 << tier)) === 0 ? Number.POSITIVE_INFINITY : ms;
     }
   }
@@ -69,15 +71,12 @@ function addCompute(problem: Problem, { stations, masks, weights, extraMs }: Lab
 function addHop(
   problem: Problem,
   model: LabelModel,
-  {
-    costs,
-    hop,
-    merged,
-    weights,
-  }: { costs: LabelCosts; hop: number; merged: MergedHop; weights: StageWeights },
+  { costs, hop, merged, weights }: { costs: LabelCosts; hop: number; merged: MergedHop; weights: StageWeights },
 ): void {
   const { unary, transfer, labelCount } = costs;
   const { producerOf, networkOutputs } = model.graph;
+  const bytes = bytesTable(problem);
+  const tierCount = problem.tiers.length;
   const addBeyond = (variable: number, ms: number) => {
     for (let label = hop + 1; label < labelCount; label++) addTo(unary, variable * labelCount + label, ms);
   };
@@ -85,13 +84,13 @@ function addHop(
   for (let tensor = 0; tensor < producerOf.length; tensor++) {
     const reader = model.furthestReader[tensor] ?? -1;
     if (reader < 0) continue;
-    const ms = msPerByte * (problem.tensors[tensor]?.codedBytes[merged.first] ?? 0);
+    const ms = msPerByte * (bytes[tensor * tierCount + merged.first] ?? 0);
     if (producerOf[tensor] === -1) addBeyond(reader, ms);
     else transfer[tensor * (labelCount - 1) + hop] = ms;
   }
   for (const tensor of networkOutputs) {
-    const bytes = problem.tensors[tensor]?.bytes ?? 0;
-    addBeyond(producerOf[tensor] ?? 0, ((weights.down[hop] ?? 0) * bytes) / merged.downBytesPerMs);
+    const backBytes = bytes[(tensor + 1) * tierCount - 1] ?? 0;
+    addBeyond(producerOf[tensor] ?? 0, ((weights.down[hop] ?? 0) * backBytes) / merged.downBytesPerMs);
   }
   for (const variable of [model.furthestLayer, model.furthestOutput]) {
     if (variable >= 0) addBeyond(variable, weights.delay * merged.delayMs);

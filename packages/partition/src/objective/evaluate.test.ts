@@ -4,7 +4,6 @@ import { prepareGraph } from '../index.ts';
 import type { Assignment, Problem } from '../problem.ts';
 import { evaluate } from './evaluate.ts';
 import { Ledger } from './ledger.ts';
-import { singleTierMs } from './single-tier-ms.ts';
 
 /** C1 to C6 word for word, slowly: what the ledger is checked against. */
 function bySpec(problem: Problem, tierOf: Assignment): { latencyMs: number; slowestStageMs: number } {
@@ -101,24 +100,6 @@ describe('Ledger', () => {
         fresh.plan()[objective === 'latency' ? 'latencyMs' : 'slowestStageMs'],
         9,
       );
-    }
-  });
-});
-
-describe('singleTierMs()', () => {
-  it('agrees with the evaluator', () => {
-    for (let seed = 0; seed < 100; seed++) {
-      const random = new Random(seed);
-      const problem = randomProblem(random, randomGraph(random, random.pick(graphFamilies), 12));
-      const graph = prepareGraph(problem);
-      problem.tiers.forEach((_, tier) => {
-        const plan = evaluate(
-          problem,
-          problem.layers.map(() => tier),
-          graph,
-        );
-        expect(singleTierMs(problem, graph, tier) / plan.latencyMs).toBeCloseTo(1, 9);
-      });
     }
   });
 });

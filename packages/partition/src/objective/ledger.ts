@@ -1,12 +1,15 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import type { Assignment, Breakdown, Plan, Problem } from '../problem.ts';
-import { type MergedHop, mergeHops } from './merge-hops.ts';
+import type { Assignment, Plan, Problem } from '../problem.ts';
+import { bytesTable, computeTable } from './cost-tables.ts';
 
-/** An assignment's cost over given stations. */
-export interface StationCosts {
-  readonly breakdown: Breakdown;
-  /** Time each stage is busy per request: one per station, one per hop between stations up, one per hop down. */
-  readonly stageMs: readonly number[];
+/** The items that {@link Ledger} adds up, where they are asked for. */
+interface Items {
+  readonly transferMs: number[];
+  fixedMs: number;
+  returnMs: number;
+  readonly busyMs: number[];
+  readonly upMs: number[];
+  readonly downMs: number[];
 }
 
 /**
@@ -17,29 +20,36 @@ export class Ledger {
   #problem: Problem;
   readonly #graph: PreparedGraph;
   readonly #tierCount: number;
-  readonly #tierOf: Int32Array;
+  readonly #compute: Float64Array;
+  readonly #bytes: Float64Array;
+  readonly #tierOf: Uint8Array;
   /** Furthest reader's tier per tensor; the writer's own where nobody reads. */
-  readonly #furthest: Int32Array;
+  readonly #furthest: Uint8Array;
+  /** Per tier: time and number of its layers. */
   readonly #computeMs: Float64Array;
   readonly #layers: Int32Array;
-  /** Coded bytes by `(from * tiers + to) * tiers + hop`, of the tensors written on `from` whose furthest reader is on `to`. */
-  readonly #bytes: Float64Array;
-  /** Output bytes and output tensors per writer's tier. */
-  readonly #outputBytes: Float64Array;
+  /** Per hop: bytes that cross it upwards; bytes and number of the outputs written beyond it. */
+  readonly #upBytes: Float64Array;
+  readonly #downBytes: Float64Array;
   readonly #outputs: Int32Array;
-  readonly #merged = new Map<number, readonly MergedHop[]>();
+  /** Written by each adding up: the hop between two stations, and the sums. */
+  readonly #merged = { upBytesPerMs: 0, downBytesPerMs: 0, delayMs: 0 };
+  #latencyMs = 0;
+  #slowestStageMs = 0;
 
   constructor(problem: Problem, graph: PreparedGraph, tierOf: Assignment) {
     const tiers = problem.tiers.length;
     this.#problem = problem;
     this.#graph = graph;
     this.#tierCount = tiers;
-    this.#tierOf = Int32Array.from(tierOf);
-    this.#furthest = new Int32Array(graph.tensorCount);
+    this.#compute = computeTable(problem);
+    this.#bytes = bytesTable(problem);
+    this.#tierOf = new Uint8Array(tierOf);
+    this.#furthest = new Uint8Array(graph.tensorCount);
     this.#computeMs = new Float64Array(tiers);
     this.#layers = new Int32Array(tiers);
-    this.#bytes = new Float64Array(tiers * tiers * tiers);
-    this.#outputBytes = new Float64Array(tiers);
+    this.#upBytes = new Float64Array(tiers);
+    this.#downBytes = new Float64Array(tiers);
     this.#outputs = new Int32Array(tiers);
     for (let layer = 0; layer < graph.layerCount; layer++) this.#countLayer(layer, 1);
     for (let tensor = 0; tensor < graph.tensorCount; tensor++) {
@@ -53,11 +63,6 @@ export class Ledger {
     return this.#tierOf[layer] ?? 0;
   }
 
-  /** Number of layers on a tier. */
-  layersOn(tier: number): number {
-    return this.#layers[tier] ?? 0;
-  }
-
   /** Whether one tier holds every layer. */
   isWhole(): boolean {
     return this.#layers.includes(this.#graph.layerCount);
@@ -65,22 +70,19 @@ export class Ledger {
 
   /** The assignment as it stands: a copy. */
   assignment(): number[] {
-    const tierOf = new Array<number>(this.#graph.layerCount);
-    for (let layer = 0; layer < tierOf.length; layer++) tierOf[layer] = this.#tierOf[layer] ?? 0;
-    return tierOf;
+    return Array.from(this.#tierOf);
   }
 
   /** Moves one layer. Nothing is checked; the assignment may be invalid in between. */
   move(layer: number, tier: number): void {
     if (this.#tierOf[layer] === tier) return;
     const { inputs, outputs } = this.#graph;
-    for (let at = outputs.start[layer] ?? 0; at < (outputs.start[layer + 1] ?? 0); at++) {
-      this.#countTensor(outputs.items[at] ?? 0, -1);
-    }
+    const [firstOutput, endOutput] = [outputs.start[layer] ?? 0, outputs.start[layer + 1] ?? 0];
+    for (let at = firstOutput; at < endOutput; at++) this.#countTensor(outputs.items[at] ?? 0, -1);
     this.#countLayer(layer, -1);
     this.#tierOf[layer] = tier;
     this.#countLayer(layer, 1);
-    for (let at = outputs.start[layer] ?? 0; at < (outputs.start[layer + 1] ?? 0); at++) {
+    for (let at = firstOutput; at < endOutput; at++) {
       const tensor = outputs.items[at] ?? 0;
       this.#furthest[tensor] = this.#furthestReader(tensor);
       this.#countTensor(tensor, 1);
@@ -102,117 +104,103 @@ export class Ledger {
    */
   relinked(problem: Problem): this {
     this.#problem = problem;
-    this.#merged.clear();
     return this;
   }
 
   /** The figure that the problem's objective minimises. */
   objectiveMs(): number {
-    return this.#problem.objective === 'latency' ? this.#latencyMs() : this.#slowestStageMs();
+    this.#addUp(0, null);
+    return this.#problem.objective === 'latency' ? this.#latencyMs : this.#slowestStageMs;
   }
 
   /** The plan as it stands; `boundMs` is 0. */
   plan(): Plan {
-    const { breakdown, stageMs } = this.over(this.#stations());
-    const { computeMs, transferMs, fixedMs, returnMs } = breakdown;
-    const latencyMs = sum(computeMs) + sum(transferMs) + fixedMs + returnMs;
-    return { tierOf: this.assignment(), latencyMs, slowestStageMs: Math.max(...stageMs), boundMs: 0, breakdown };
+    const items = this.#items();
+    this.#addUp(0, items);
+    const { transferMs, fixedMs, returnMs } = items;
+    return {
+      tierOf: this.assignment(),
+      latencyMs: this.#latencyMs,
+      slowestStageMs: this.#slowestStageMs,
+      boundMs: 0,
+      breakdown: { computeMs: Array.from(this.#computeMs), transferMs, fixedMs, returnMs },
+    };
   }
 
   /**
-   * The cost over the given stations, even those between that hold no layer: what a labelling charges.
+   * Time that each stage is busy per request, over the given stations, even those between that hold no layer: what a
+   * labelling charges.
    *
    * @param stations - ascending, from the first tier on, among them every tier that holds a layer
+   * @returns one per station, one per hop between stations up, one per hop down
    */
-  over(stations: readonly number[]): StationCosts {
-    const hops = mergeHops(this.#problem.hops, stations);
-    const furthest = this.#last(this.#layers);
-    const furthestOutput = this.#last(this.#outputs);
-    const transferMs = this.#problem.hops.map(() => 0);
-    let returnMs = 0;
-    const up = hops.map((hop) => this.#upBytes(hop.first) / hop.upBytesPerMs);
-    const down = hops.map((hop) => this.#downBytes(hop.first) / hop.downBytesPerMs);
-    hops.forEach((hop, index) => {
-      if (furthest > hop.first) transferMs[hop.first] = hop.delayMs + (up[index] ?? 0);
-      if (furthestOutput > hop.first) returnMs += hop.delayMs + (down[index] ?? 0);
-    });
-    const middle = stations.slice(1, -1);
-    const fixed = this.#problem.tierFixedMs.map((ms, tier) =>
-      this.layersOn(tier) > 0 || middle.includes(tier) ? ms : 0,
+  over(stations: readonly number[]): { readonly stageMs: readonly number[] } {
+    const items = this.#items();
+    this.#addUp(
+      stations.reduce((tiers, tier) => tiers | (1 << tier), 0),
+      items,
     );
-    const busy = stations.map((tier) => ((this.#computeMs[tier] ?? 0) + (fixed[tier] ?? 0)) / this.#concurrency(tier));
-    const breakdown = { computeMs: Array.from(this.#computeMs), transferMs, fixedMs: sum(fixed), returnMs };
-    return { breakdown, stageMs: [...busy, ...up, ...down] };
+    return { stageMs: [...items.busyMs, ...items.upMs, ...items.downMs] };
   }
 
-  #latencyMs(): number {
-    const furthest = this.#last(this.#layers);
-    const furthestOutput = this.#last(this.#outputs);
-    let total = 0;
-    for (let tier = 0; tier < this.#tierCount; tier++) {
-      total += this.#computeMs[tier] ?? 0;
-      if ((this.#layers[tier] ?? 0) > 0) total += this.#problem.tierFixedMs[tier] ?? 0;
+  #items(): Items {
+    return { transferMs: this.#problem.hops.map(() => 0), fixedMs: 0, returnMs: 0, busyMs: [], upMs: [], downMs: [] };
+  }
+
+  /**
+   * Adds up over the stations: the first tier, those that hold layers, and `also` (bits), all but the last of which count as
+   * used.
+   */
+  #addUp(also: number, items: Items | null): void {
+    const merged = this.#merged;
+    this.#latencyMs = 0;
+    this.#slowestStageMs = 0;
+    let from = 0;
+    this.#addStation(0, also, items);
+    for (let tier = 1; tier < this.#tierCount; tier++) {
+      const hop = this.#problem.hops[tier - 1] ?? merged;
+      const isFirst = from === tier - 1;
+      merged.upBytesPerMs = isFirst ? hop.upBytesPerMs : Math.min(merged.upBytesPerMs, hop.upBytesPerMs);
+      merged.downBytesPerMs = isFirst ? hop.downBytesPerMs : Math.min(merged.downBytesPerMs, hop.downBytesPerMs);
+      merged.delayMs = isFirst ? hop.delayMs : merged.delayMs + hop.delayMs;
+      if (this.#layers[tier] === 0 && ((also >> tier) & 1) === 0) continue;
+      this.#addHop(from, tier, items);
+      this.#addStation(tier, also, items);
+      from = tier;
     }
-    for (const hop of this.#hops()) {
-      if (furthest > hop.first) total += hop.delayMs + this.#upBytes(hop.first) / hop.upBytesPerMs;
-      if (furthestOutput > hop.first) total += hop.delayMs + this.#downBytes(hop.first) / hop.downBytesPerMs;
-    }
-    return total;
   }
 
-  #slowestStageMs(): number {
-    let slowest = 0;
-    for (let tier = 0; tier < this.#tierCount; tier++) {
-      if ((this.#layers[tier] ?? 0) === 0) continue;
-      const busy = (this.#computeMs[tier] ?? 0) + (this.#problem.tierFixedMs[tier] ?? 0);
-      slowest = Math.max(slowest, busy / this.#concurrency(tier));
-    }
-    for (const hop of this.#hops()) {
-      slowest = Math.max(slowest, this.#upBytes(hop.first) / hop.upBytesPerMs);
-      slowest = Math.max(slowest, this.#downBytes(hop.first) / hop.downBytesPerMs);
-    }
-    return slowest;
+  #addHop(from: number, to: number, items: Items | null): void {
+    const { upBytesPerMs, downBytesPerMs, delayMs } = this.#merged;
+    const upMs = (this.#upBytes[from] ?? 0) / upBytesPerMs;
+    const downMs = (this.#downBytes[from] ?? 0) / downBytesPerMs;
+    const transferMs = upMs + (this.#furthestTier() >= to ? delayMs : 0);
+    const returnMs = downMs + ((this.#outputs[from] ?? 0) > 0 ? delayMs : 0);
+    this.#latencyMs += transferMs + returnMs;
+    this.#slowestStageMs = Math.max(this.#slowestStageMs, upMs, downMs);
+    if (items === null) return;
+    items.transferMs[from] = transferMs;
+    items.returnMs += returnMs;
+    items.upMs.push(upMs);
+    items.downMs.push(downMs);
   }
 
-  #concurrency(tier: number): number {
-    return this.#problem.concurrency[tier] ?? 1;
+  #addStation(tier: number, also: number, items: Items | null): void {
+    const isUsed = (this.#layers[tier] ?? 0) > 0 || (tier > 0 && also >> (tier + 1) > 0);
+    const fixedMs = isUsed ? (this.#problem.tierFixedMs[tier] ?? 0) : 0;
+    const ownMs = (this.#computeMs[tier] ?? 0) + fixedMs;
+    const busyMs = ownMs / (this.#problem.concurrency[tier] ?? 1);
+    this.#latencyMs += ownMs;
+    this.#slowestStageMs = Math.max(this.#slowestStageMs, busyMs);
+    if (items === null) return;
+    items.fixedMs += fixedMs;
+    items.busyMs.push(busyMs);
   }
 
-  #stations(): number[] {
-    return this.#problem.tiers.flatMap((_, tier) => (tier === 0 || this.layersOn(tier) > 0 ? [tier] : []));
-  }
-
-  /** The merged hops for the tiers in use, remembered per set of tiers. */
-  #hops(): readonly MergedHop[] {
-    let used = 1;
-    for (let tier = 1; tier < this.#tierCount; tier++) if ((this.#layers[tier] ?? 0) > 0) used |= 1 << tier;
-    let hops = this.#merged.get(used);
-    if (hops === undefined) {
-      hops = mergeHops(this.#problem.hops, this.#stations());
-      this.#merged.set(used, hops);
-    }
-    return hops;
-  }
-
-  #last(counts: Int32Array): number {
-    for (let tier = this.#tierCount - 1; tier > 0; tier--) if ((counts[tier] ?? 0) > 0) return tier;
-    return 0;
-  }
-
-  /** Bytes that leave `station` upwards: of tensors written there or nearer and read beyond. */
-  #upBytes(station: number): number {
-    const tiers = this.#tierCount;
-    let bytes = 0;
-    for (let from = 0; from <= station; from++) {
-      for (let to = station + 1; to < tiers; to++) bytes += this.#bytes[(from * tiers + to) * tiers + station] ?? 0;
-    }
-    return bytes;
-  }
-
-  #downBytes(station: number): number {
-    let bytes = 0;
-    for (let from = station + 1; from < this.#tierCount; from++) bytes += this.#outputBytes[from] ?? 0;
-    return bytes;
+  #furthestTier(): number {
+    let tier = this.#tierCount - 1;
+    while (tier > 0 && this.#layers[tier] === 0) tier--;
+    return tier;
   }
 
   #furthestReader(tensor: number): number {
@@ -234,28 +222,22 @@ export class Ledger {
     const tier = this.#tierOf[layer] ?? 0;
     const layers = (this.#layers[tier] ?? 0) + sign;
     this.#layers[tier] = layers;
-    const ms = (this.#computeMs[tier] ?? 0) + sign * (this.#problem.layers[layer]?.computeMs[tier] ?? 0);
+    const ms = (this.#computeMs[tier] ?? 0) + sign * (this.#compute[layer * this.#tierCount + tier] ?? 0);
     this.#computeMs[tier] = layers === 0 ? 0 : ms;
   }
 
   #countTensor(tensor: number, sign: 1 | -1): void {
     const from = this.#writerTier(tensor);
     const to = this.#furthest[tensor] ?? 0;
-    const { isOutput, bytes, codedBytes } = this.#problem.tensors[tensor] ?? nothing;
+    const row = tensor * this.#tierCount;
     for (let hop = from; hop < to; hop++) {
-      const at = (from * this.#tierCount + to) * this.#tierCount + hop;
-      this.#bytes[at] = (this.#bytes[at] ?? 0) + sign * (codedBytes[hop] ?? 0);
+      this.#upBytes[hop] = (this.#upBytes[hop] ?? 0) + sign * (this.#bytes[row + hop] ?? 0);
     }
-    if (!isOutput) return;
-    this.#outputs[from] = (this.#outputs[from] ?? 0) + sign;
-    this.#outputBytes[from] = (this.#outputBytes[from] ?? 0) + sign * bytes;
+    const backBytes = this.#bytes[row + this.#tierCount - 1] ?? 0;
+    if (backBytes < 0) return;
+    for (let hop = 0; hop < from; hop++) {
+      this.#downBytes[hop] = (this.#downBytes[hop] ?? 0) + sign * backBytes;
+      this.#outputs[hop] = (this.#outputs[hop] ?? 0) + sign;
+    }
   }
-}
-
-const nothing = { isOutput: false, bytes: 0, codedBytes: [] as readonly number[] } as const;
-
-function sum(values: readonly number[]): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

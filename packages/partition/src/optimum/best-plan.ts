@@ -8,13 +8,17 @@ import type { Plan, Problem, StrategyResult } from '../problem.ts';
 import { type AllowedTiers, propagate } from '../verify/allowed-tiers.ts';
 import { memoryViolation } from '../verify/memory-violation.ts';
 import { capExcess, capLoads } from './cap-loads.ts';
+import { gameWeights } from './game-weights.ts';
 import { improve } from './improve.ts';
-import { ascend, firstMultipliers, type Multipliers, stageWeights } from './multipliers.ts';
+import { firstMultipliers, type Multipliers, stageWeights } from './multipliers.ts';
 import { stationSets } from './station-sets.ts';
 
-/** Ascent steps for a set of stations, and for each part of it that is looked at further. */
-const ROOT_STEPS = 30;
-const PART_STEPS = 6;
+/** Minimum cuts for a set of stations, and for each part of it that is looked at further. */
+const ROOT_STEPS = 6;
+const PART_STEPS = 2;
+
+/** Least share of the objective among the weights of a game, so that prices stay finite. */
+const LEAST_SHARE = 1e-3;
 
 /** A bound this close to the best plan proves it: sums over the same numbers in another order differ by less. */
 const PROVEN = 1e-9;
@@ -43,8 +47,18 @@ interface Part {
   readonly masks: Int32Array;
   readonly multipliers: Multipliers;
   readonly boundMs: number;
-  /** What minimum cuts over it gave. */
-  readonly seen: readonly (readonly number[])[];
+  /** What minimum cuts gave that lies in it. */
+  readonly seen: readonly Relaxed[];
+}
+
+/** What one minimum cut gave. */
+interface Relaxed {
+  readonly boundMs: number;
+  readonly tierOf: readonly number[];
+  /** Time of each stage; for latency all of it in one. */
+  readonly stageMs: readonly number[];
+  /** Per tier, its weights over its cap, less one; empty without caps. */
+  readonly excess: readonly number[];
 }
 
 class Search {
@@ -98,6 +112,10 @@ class Search {
     return boundMs >= this.#bestMs * (1 - PROVEN);
   }
 
+  #isHopeless(boundMs: number): boolean {
+    return boundMs === Number.POSITIVE_INFINITY || boundMs > this.#bestMs * (1 + PROVEN);
+  }
+
   #offer(plan: Plan): void {
     if (this.#best !== null && comparePlans(plan, this.#best, this.#problem.objective) >= 0) return;
     this.#best = plan;
@@ -122,28 +140,39 @@ class Search {
   #bound(part: Part, steps: number): Part {
     let { multipliers, boundMs } = part;
     let best = multipliers;
-    let reach = 1;
-    const seen: (readonly number[])[] = [];
+    const seen = [...part.seen];
     for (let step = 0; step < steps; step++) {
       const relaxed = this.#relax(part, multipliers);
       if (relaxed.boundMs > boundMs) [boundMs, best] = [relaxed.boundMs, multipliers];
-      else reach *= 0.7;
-      if (boundMs > this.#bestMs * (1 + PROVEN) || boundMs === Number.POSITIVE_INFINITY) break;
-      const ledger = this.#offerAssignment(relaxed.tierOf);
-      seen.push(relaxed.tierOf);
-      if (this.#isProven(boundMs)) break;
-      const stageMs = this.#problem.objective === 'latency' ? [] : ledger.over(part.stations).stageMs;
-      const excess = capExcess(this.#problem, this.#loads, relaxed.tierOf);
-      const goalMs = this.#best === null ? 2 * Math.abs(relaxed.boundMs) + 1 : this.#bestMs;
-      const next = ascend(multipliers, { stageMs, excess, gapMs: reach * (goalMs - relaxed.boundMs) });
-      if (next === multipliers) break;
-      multipliers = next;
+      if (this.#isHopeless(boundMs)) break;
+      seen.push(relaxed);
+      const { stageMs, excess } = relaxed;
+      if (stageMs.length + excess.length < 2 || this.#isProven(boundMs)) break;
+      multipliers = this.#multipliers(seen);
     }
     return { ...part, multipliers: best, boundMs, seen };
   }
 
+  /** The multipliers under which the least of the assignments seen costs most. */
+  #multipliers(seen: readonly Relaxed[]): Multipliers {
+    const goalMs = this.#best === null ? 2 * Math.max(...seen.map(({ boundMs }) => boundMs), 1) : this.#bestMs;
+    const weights = gameWeights(
+      seen.map(({ stageMs, excess }) => [...stageMs.map((ms) => ms / goalMs - 1), ...excess]),
+    );
+    const stages = seen[0]?.stageMs.length ?? 0;
+    const shares = weights.slice(0, stages);
+    const total = Math.max(
+      LEAST_SHARE,
+      shares.reduce((sum, share) => sum + share, 0),
+    );
+    return {
+      shares: shares.map((share) => share / total),
+      prices: weights.slice(stages).map((weight) => (goalMs * weight) / total),
+    };
+  }
+
   /** One minimum cut: a lower bound over the valid assignments of a part (weak duality), and what it chose. */
-  #relax({ stations, masks }: Part, multipliers: Multipliers): { boundMs: number; tierOf: number[] } {
+  #relax({ stations, masks }: Part, multipliers: Multipliers): Relaxed {
     this.#solved++;
     const { prices } = multipliers;
     const extraMs = this.#loads.map((load, at) => load * (prices[at % prices.length] ?? 0));
@@ -151,8 +180,14 @@ class Search {
     const weights = stageWeights(this.#problem, stations, multipliers);
     const costs = labelCosts(this.#problem, model, { stations, masks, weights, extraMs });
     const { labels, costMs } = leastLabelling(model, costs);
+    const boundMs = prices.reduce((left, price) => left - price, costMs);
     const tierOf = Array.from(labels.subarray(0, this.#graph.layerCount), (label) => stations[label] ?? 0);
-    return { boundMs: prices.reduce((left, price) => left - price, costMs), tierOf };
+    if (this.#isHopeless(boundMs)) return { boundMs, tierOf, stageMs: [], excess: [] };
+    const ledger = this.#offerAssignment(tierOf);
+    const excess = capExcess(this.#problem, this.#loads, tierOf);
+    const pricedMs = excess.reduce((left, over, tier) => left - over * (prices[tier] ?? 0), boundMs);
+    const stageMs = this.#problem.objective === 'latency' ? [pricedMs] : ledger.over(stations).stageMs;
+    return { boundMs, tierOf, stageMs, excess };
   }
 
   /** Two halves of a part; none when a single assignment is left, which is offered. */
@@ -170,7 +205,8 @@ class Search {
       if (propagate(masks, this.#graph) !== null) return [];
       const held = masks.reduce((tiers, mask) => tiers | mask, 1);
       const empty = part.stations.slice(0, -1).some((tier) => (held & (1 << tier)) === 0);
-      return empty ? [] : [{ ...part, masks, seen: [] }];
+      const seen = part.seen.filter(({ tierOf }) => masks.every((mask, at) => (mask & (1 << (tierOf[at] ?? 0))) !== 0));
+      return empty ? [] : [{ ...part, masks, seen }];
     });
   }
 
@@ -179,13 +215,13 @@ class Search {
    * where a layer could make use of a tier that counts as used and is not; else where most time is at stake.
    */
   #branch(masks: Int32Array, { stations, seen }: Part): { layer: number; near: number } {
-    const unused = stations.slice(1, -1).find((tier) => !seen.at(-1)?.includes(tier));
+    const unused = stations.slice(1, -1).find((tier) => !seen.at(-1)?.tierOf.includes(tier));
     const use = unused === undefined ? 0 : 1 << unused;
     let picked = { layer: -1, near: 0 };
     let most = -1;
     masks.forEach((mask, layer) => {
       if ((mask & (mask - 1)) === 0) return;
-      const tiers = seen.map((tierOf) => tierOf[layer] ?? 0);
+      const tiers = seen.map(({ tierOf }) => tierOf[layer] ?? 0);
       const lowest = Math.min(...tiers);
       const disputed = Math.max(...tiers) > lowest;
       const stakeMs = Math.max(...(this.#problem.layers[layer]?.computeMs ?? []));

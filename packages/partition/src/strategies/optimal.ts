@@ -6,7 +6,7 @@ import type { Strategy } from './strategy.ts';
 
 /** Minimum cuts beyond the first ones: as many as keep a search over a large graph to some hundredths of a second. */
 const MOST_SOLVES = 1500;
-const LAYERS_SOLVED = 40_000;
+const LAYERS_SOLVED = 20_000;
 
 /**
  * The best plan there is. For latency it is exact, by minimum cut (SPEC.md, section 4). For streams, and where the fastest

@@ -17,7 +17,8 @@ export function memoryViolation(
     });
     let used = 0;
     for (const weight of held) used += weightBytes[weight] ?? 0;
-    if (used > cap) return { rule: 'P6', fault: `tier '${tiers[tier]}' holds ${used} B of weights and its cap is ${cap} B` };
+    if (used > cap)
+      return { rule: 'P6', fault: `tier '${tiers[tier]}' holds ${used} B of weights and its cap is ${cap} B` };
   }
   return null;
 }
