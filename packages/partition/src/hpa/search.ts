@@ -8,14 +8,14 @@ import { stationSets } from '../optimum/station-sets.ts';
 import type { Plan, Problem } from '../problem.ts';
 import type { AllowedTiers } from '../verify/allowed-tiers.ts';
 import { memoryViolation } from '../verify/memory-violation.ts';
-import { levelCut } from './level-cut.ts';
+import { levelCut, levelSums, spreadLevels } from './level-cut.ts';
 import { levelsOf } from './levels.ts';
 import { shiftLayers } from './shift-layers.ts';
 import { TailEstimates } from './tail-estimates.ts';
 
-/** Sweeps at most, and variables visited by them at most. */
-const SWEEPS = 50;
-const VISITS = 4000;
+/** Sweeps at most; over more variables than this, fewer as their square. */
+const SWEEPS = 120;
+const FEW = 150;
 /** Rounds of prices for streams and memory caps, and sweeps in each. */
 const PRICE_ROUNDS = 30;
 const PRICE_SWEEPS = 4;
@@ -24,6 +24,8 @@ const REFINED = 3;
 const WORTH_REFINING = 2;
 /** Sums over the same numbers in another order differ by less than this share. */
 const ROUNDING = 1e-9;
+/** Weight of a stream's mean stage beside its slowest: what relieves another stage makes room for the next move. */
+const EVEN = 0.05;
 /** What being over a memory cap costs, as a multiple of the objective and the excess. */
 const PENALTY = 100;
 
@@ -95,12 +97,16 @@ export class HpaSearch {
   #shiftScope() {
     const tiers = [...new Set([0, ...this.#allowed.available])];
     const cost = (ledger: Ledger) => this.#cost(ledger);
-    return { graph: this.#graph, masks: this.#allowed.masks, tiers, cost, bordersOnly: false };
+    return { graph: this.#graph, masks: this.#allowed.masks, tiers, cost, bordersOnly: this.#graph.layerCount > FEW };
   }
 
   /** The objective, and what is over a memory cap at a high price. */
   #cost(ledger: Ledger): number {
-    const ms = ledger.objectiveMs();
+    let ms = ledger.objectiveMs();
+    if (this.#problem.objective === 'throughput') {
+      const { stageMs } = ledger.over([0]);
+      ms += (stageMs.reduce((sum, stage) => sum + stage, 0) / stageMs.length) * EVEN;
+    }
     if (!this.#capped) return ms;
     const tierOf = ledger.assignment();
     const excess = capExcess(this.#problem, this.#loads, tierOf);
@@ -122,7 +128,7 @@ export class HpaSearch {
 
   /** Offers an assignment that a labelling gave, if it may be better than what is known. */
   #offerLabels(stations: readonly number[], ms: number): void {
-    if (ms === Number.POSITIVE_INFINITY || ms > this.#bestMs * WORTH_REFINING) return;
+    if (ms > this.#bestMs * WORTH_REFINING) return;
     const tierOf = this.#tiers(stations);
     const used = stations.slice(1, -1).every((tier) => tierOf.includes(tier));
     this.#offer(tierOf, used ? ms : new Ledger(this.#problem, this.#graph, tierOf).objectiveMs());
@@ -130,25 +136,36 @@ export class HpaSearch {
 
   /** Starting points where sums decide. Returns a lower bound of the plans over these stations. */
   #sum(stations: readonly number[]): number {
-    const multipliers = firstMultipliers(this.#problem, stations);
-    const costs = this.#costsOf(stations, multipliers);
+    const costs = this.#costsOf(stations, firstMultipliers(this.#problem, stations));
+    this.#cut(costs, (ms) => this.#offerLabels(stations, ms));
     const labels = this.#labels;
-    this.#offerLabels(stations, levelCut(this.#model, { levels: levelsOf(this.#model), costs, labels }));
     const tails = estimatesFor(this.#model, stations.length);
     tails.load(costs);
-    const sweeps = Math.min(SWEEPS, Math.ceil(VISITS / labels.length));
+    const sweeps = SWEEPS * Math.min(1, FEW / labels.length) ** 2;
+    let firstMs = 0;
     let boundMs = 0;
     let leastMs = Number.POSITIVE_INFINITY;
     for (let sweep = 0; sweep < sweeps; sweep++) {
       boundMs = Math.max(boundMs, tails.back());
-      if (boundMs >= this.#bestMs * (1 - ROUNDING)) break;
+      if (sweep === 0) firstMs = boundMs;
+      const hopeMs = boundMs + ((boundMs - firstMs) / sweep) * (sweeps - sweep);
+      if (boundMs >= this.#bestMs * (1 - ROUNDING) || hopeMs < this.#bestMs) break;
       const ms = tails.place(labels);
-      if (ms < leastMs * (1 - ROUNDING)) {
-        leastMs = ms;
-        this.#offerLabels(stations, ms);
-      }
+      if (ms >= leastMs * (1 - ROUNDING)) continue;
+      leastMs = ms;
+      this.#offerLabels(stations, ms);
     }
     return boundMs;
+  }
+
+  /** Finds the best cut between levels and passes on what it costs. */
+  #cut(costs: LabelCosts, offer: (ms: number) => void): void {
+    const levels = levelsOf(this.#model);
+    const labelOf = new Uint8Array(levels.count);
+    const ms = levelCut(levelSums(this.#model, levels, costs), labelOf);
+    if (ms === Number.POSITIVE_INFINITY) return;
+    spreadLevels(levels, labelOf, this.#labels);
+    offer(ms);
   }
 
   /** Lets prices lead the starting points towards balanced stages and kept caps. */
@@ -158,8 +175,7 @@ export class HpaSearch {
     let multipliers = firstMultipliers(this.#problem, stations);
     for (let round = 0; round < PRICE_ROUNDS; round++) {
       const costs = this.#costsOf(stations, multipliers);
-      if (levelCut(this.#model, { levels: levelsOf(this.#model), costs, labels }) < Number.POSITIVE_INFINITY)
-        this.#offerPriced(stations);
+      this.#cut(costs, () => this.#offerPriced(stations));
       tails.load(costs, round > 0);
       let boundMs = 0;
       for (let sweep = 0; sweep < PRICE_SWEEPS; sweep++) {

@@ -34,6 +34,8 @@ export function shiftLayers(ledger: Ledger, scope: ShiftScope): number {
 class Shift {
   readonly #ledger: Ledger;
   readonly #scope: ShiftScope;
+  /** Layers moved so far, each with the tier that it left. */
+  readonly #moved: number[] = [];
   #bestMs: number;
   looked = 0;
 
@@ -50,15 +52,18 @@ class Shift {
     for (let layer = 0; layer < graph.layerCount; layer++) {
       if (bordersOnly && !this.#isBorder(layer)) continue;
       this.looked++;
-      this.#try(Int32Array.of(layer), 1);
-      this.#try(Int32Array.of(layer), -1);
+      this.#try([layer], 1);
+      this.#try([layer], -1);
     }
     const { start, items } = graph.readers;
     for (let tensor = 0; tensor < graph.tensorCount; tensor++) {
-      const readers = items.subarray(start[tensor], start[tensor + 1]);
-      if (readers.length < 2 || (bordersOnly && !readers.some((reader) => this.#isBorder(reader)))) continue;
-      this.#try(readers, 1);
-      this.#try(readers, -1);
+      const from = start[tensor] ?? 0;
+      const to = start[tensor + 1] ?? 0;
+      if (to - from < 2 || (bordersOnly && !this.#isBorder(items[from] ?? 0))) continue;
+      const readers = Array.from(items.subarray(from, to));
+      this.looked += readers.length;
+      this.#tryAround(readers, 1);
+      this.#tryAround(readers, -1);
     }
     return this.#bestMs < beforeMs * (1 - GAIN);
   }
@@ -73,26 +78,49 @@ class Shift {
     return false;
   }
 
-  #try(seeds: Int32Array, direction: 1 | -1): void {
-    const { tiers, cost } = this.#scope;
-    const own = Array.from(seeds, (seed) => this.#ledger.tierOf(seed));
-    const from = direction === 1 ? Math.min(...own) : Math.max(...own);
-    const tier = tiers[tiers.indexOf(from) + direction];
-    if (tier === undefined) return;
-    const together = this.#closure(seeds, tier, direction);
-    const before = together.map((member) => this.#ledger.tierOf(member));
-    for (const member of together) this.#ledger.move(member, tier);
-    const ms = together.length === 0 ? this.#bestMs : cost(this.#ledger);
-    if (ms < this.#bestMs * (1 - GAIN)) this.#bestMs = ms;
-    else for (const [index, member] of together.entries()) this.#ledger.move(member, before[index] ?? 0);
+  /** Shifts some layers if that helps. */
+  #try(seeds: readonly number[], direction: 1 | -1): void {
+    const mark = this.#moved.length;
+    if (this.#shift(seeds, direction).length > 0) this.#keep(mark, this.#bestMs);
   }
 
-  /** Some layers and all that must come along to a tier; none when they are too many or one may not lie there. */
-  #closure(seeds: Int32Array, tier: number, direction: 1 | -1): number[] {
-    const { graph, masks } = this.#scope;
+  /** Shifts siblings, then lets each layer that came along go back if it is better there, now that the others are paid for. */
+  #tryAround(seeds: readonly number[], direction: 1 | -1): void {
+    const mark = this.#moved.length;
+    const beforeMs = this.#bestMs;
+    const together = this.#shift(seeds, direction);
+    if (together.length === 0) return;
+    this.#bestMs = this.#scope.cost(this.#ledger);
+    for (const member of together) this.#try([member], direction === 1 ? -1 : 1);
+    this.#keep(mark, beforeMs);
+  }
+
+  /** Takes back what was moved since a mark, unless the cost is less than it was. */
+  #keep(mark: number, beforeMs: number): void {
+    const ms = this.#scope.cost(this.#ledger);
+    if (ms < beforeMs * (1 - GAIN)) {
+      this.#bestMs = ms;
+      return;
+    }
+    this.#bestMs = beforeMs;
+    while (this.#moved.length > mark) {
+      const tier = this.#moved.pop() ?? 0;
+      this.#ledger.move(this.#moved.pop() ?? 0, tier);
+    }
+  }
+
+  /**
+   * Moves some layers to the next tier, with all that must come along. Returns what moved: nothing when it would be too much
+   * or when a layer may not lie there.
+   */
+  #shift(seeds: readonly number[], direction: 1 | -1): readonly number[] {
+    const { graph, masks, tiers } = this.#scope;
+    const own = seeds.map((seed) => this.#ledger.tierOf(seed));
+    const tier = tiers[tiers.indexOf(direction === 1 ? Math.min(...own) : Math.max(...own)) + direction];
+    if (tier === undefined) return [];
     const { start, items } = direction === 1 ? graph.successors : graph.predecessors;
     const behind = (layer: number) => (tier - this.#ledger.tierOf(layer)) * direction > 0;
-    const together = Array.from(seeds).filter(behind);
+    const together = seeds.filter(behind);
     for (let index = 0; index < together.length; index++) {
       const member = together[index] ?? 0;
       if (((masks[member] ?? 0) & (1 << tier)) === 0 || together.length > TOGETHER) return [];
@@ -100,6 +128,10 @@ class Shift {
         const next = items[at] ?? 0;
         if (behind(next) && !together.includes(next)) together.push(next);
       }
+    }
+    for (const member of together) {
+      this.#moved.push(member, this.#ledger.tierOf(member));
+      this.#ledger.move(member, tier);
     }
     return together;
   }

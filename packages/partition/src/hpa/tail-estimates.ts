@@ -4,17 +4,26 @@ import type { LabelModel } from '../labelling/label-model.ts';
 
 /** Sweeps in which all that is known goes on each way; later ones hold back what the other way needs, and so converge. */
 const EAGER = 3;
+/** Looking for orders that follow from others stops after this many steps; what is left is still right. */
+const STEPS_PER_EDGE = 200;
 
-/** A graph's variables in the order of sweeps, and what joins them. Edges go from an earlier to a later variable. */
+/** A graph's variables in the order of sweeps, and what joins them. Edges go from an earlier to a later place. */
 interface Network {
   /** Variable at each place of the order. */
   readonly order: Int32Array;
-  /** Per edge, the place it starts from, and the tensor it charges (-1: an order, which costs nothing). */
+  /** Per edge, the place it starts from, and the tensor it charges (-1: an order, which costs nothing). By their end. */
   readonly from: Int32Array;
   readonly tensor: Int32Array;
-  /** Place → edges to later and from earlier places. */
+  /** Place → edges to later places; and the first edge that ends there. */
   readonly later: Lists;
-  readonly earlier: Lists;
+  readonly earlier: Int32Array;
+  /** What of a place's estimate each edge gets, back and on: in eager sweeps, and in those after. */
+  readonly share: readonly [Shares, Shares];
+}
+
+interface Shares {
+  readonly back: Float64Array;
+  readonly on: Float64Array;
 }
 
 /**
@@ -42,7 +51,7 @@ export class TailEstimates {
     this.#count = labelCount;
     this.#sent = new Float64Array(network.from.length * labelCount);
     this.#own = new Float64Array(model.variableCount * labelCount);
-    this.#hopMs = new Float64Array(network.from.length * (labelCount - 1));
+    this.#hopMs = new Float64Array(network.from.length * labelCount);
     this.#sum = new Float64Array(labelCount);
     this.#placed = new Uint8Array(model.variableCount);
   }
@@ -50,7 +59,7 @@ export class TailEstimates {
   /** Takes over costs. Estimates start anew, or from what they were. */
   load({ unary, transfer, constantMs }: LabelCosts, keep = false): void {
     const { order, tensor } = this.#network;
-    const [count, hops] = [this.#count, this.#count - 1];
+    const count = this.#count;
     let mostMs = 1;
     for (const ms of transfer) mostMs += ms;
     for (const ms of unary) if (ms !== Number.POSITIVE_INFINITY) mostMs += ms;
@@ -58,9 +67,11 @@ export class TailEstimates {
       const from = (order[place] ?? 0) * count;
       for (let label = 0; label < count; label++) this.#own[at++] = Math.min(unary[from + label] ?? 0, mostMs);
     }
-    for (let edge = 0, at = 0; edge < tensor.length; edge++) {
-      const from = tensor[edge] ?? -1;
-      for (let hop = 0; hop < hops; hop++) this.#hopMs[at++] = from < 0 ? 0 : (transfer[from * hops + hop] ?? 0);
+    for (let edge = 0; edge < tensor.length; edge++) {
+      const charged = tensor[edge] ?? -1;
+      if (charged < 0) continue;
+      for (let hop = 0; hop < count - 1; hop++)
+        this.#hopMs[edge * count + hop] = transfer[charged * (count - 1) + hop] ?? 0;
     }
     if (!keep) this.#sent.fill(0);
     this.#constantMs = constantMs;
@@ -69,16 +80,26 @@ export class TailEstimates {
 
   /** Sends tails from the last variable to the first. Returns a lower bound of every labelling's cost. */
   back(): number {
-    const { order, earlier, later } = this.#network;
+    const { order, earlier, share } = this.#network;
+    const [count, sum, sent, hopMs] = [this.#count, this.#sum, this.#sent, this.#hopMs];
+    const shares = share[this.#sweeps++ < EAGER ? 0 : 1].back;
     let boundMs = this.#constantMs;
-    this.#sweeps++;
     for (let place = order.length - 1; place >= 0; place--) {
       const leastMs = this.#gather(place);
       boundMs += leastMs;
-      for (let label = 0; label < this.#count; label++) this.#sum[label] = (this.#sum[label] ?? 0) - leastMs;
-      const share = this.#share(earlier, later, place);
-      for (let at = earlier.start[place] ?? 0; at < (earlier.start[place + 1] ?? 0); at++) {
-        boundMs += this.#sendBack(earlier.items[at] ?? 0, share);
+      const part = shares[place] ?? 0;
+      for (let edge = earlier[place] ?? 0; edge < (earlier[place + 1] ?? 0); edge++) {
+        const at = edge * count;
+        let runMs = Number.POSITIVE_INFINITY;
+        let freeMs = runMs;
+        for (let label = count - 1; label >= 0; label--) {
+          const ms = part * ((sum[label] ?? 0) - leastMs) - (sent[at + label] ?? 0);
+          runMs = Math.min(ms, runMs + (hopMs[at + label] ?? 0));
+          sent[at + label] = runMs;
+          freeMs = Math.min(freeMs, runMs);
+        }
+        for (let label = 0; label < count; label++) sent[at + label] = (sent[at + label] ?? 0) - freeMs;
+        boundMs += freeMs;
       }
     }
     return boundMs;
@@ -92,137 +113,148 @@ export class TailEstimates {
    * @returns what that costs
    */
   place(labels: Uint8Array): number {
-    const { order, earlier, later } = this.#network;
+    const { order, later, share } = this.#network;
+    const [count, sum, sent, hopMs] = [this.#count, this.#sum, this.#sent, this.#hopMs];
+    const shares = share[this.#sweeps <= EAGER ? 0 : 1].on;
     let totalMs = this.#constantMs;
     for (let place = 0; place < order.length; place++) {
       totalMs += this.#choose(place);
       labels[order[place] ?? 0] = this.#placed[place] ?? 0;
       this.#gather(place);
-      const share = this.#share(later, earlier, place);
-      for (let at = later.start[place] ?? 0; at < (later.start[place + 1] ?? 0); at++) {
-        this.#sendOn(later.items[at] ?? 0, share);
+      const part = shares[place] ?? 0;
+      for (let index = later.start[place] ?? 0; index < (later.start[place + 1] ?? 0); index++) {
+        const at = (later.items[index] ?? 0) * count;
+        let runMs = Number.POSITIVE_INFINITY;
+        for (let label = 0; label < count; label++) {
+          const ms = part * (sum[label] ?? 0) - (sent[at + label] ?? 0);
+          runMs = Math.min(ms, label === 0 ? ms : runMs + (hopMs[at + label - 1] ?? 0));
+          sent[at + label] = runMs;
+        }
+        for (let label = 0; label < count; label++) sent[at + label] = (sent[at + label] ?? 0) - runMs;
       }
     }
     return totalMs;
   }
 
-  #share(towards: Lists, away: Lists, place: number): number {
-    const count = (towards.start[place + 1] ?? 0) - (towards.start[place] ?? 0);
-    if (this.#sweeps <= EAGER) return 1 / count;
-    return 1 / Math.max(count, (away.start[place + 1] ?? 0) - (away.start[place] ?? 0));
-  }
-
   /** Adds up a variable's own cost and all estimates it was sent. Returns the least. */
   #gather(place: number): number {
-    const count = this.#count;
-    for (let label = 0; label < count; label++) this.#sum[label] = this.#own[place * count + label] ?? 0;
-    this.#collect(this.#network.later, place);
-    this.#collect(this.#network.earlier, place);
-    let leastMs = this.#sum[0] ?? 0;
-    for (let label = 1; label < count; label++) leastMs = Math.min(leastMs, this.#sum[label] ?? 0);
+    const [count, sum, sent, own] = [this.#count, this.#sum, this.#sent, this.#own];
+    const { earlier, later } = this.#network;
+    for (let label = 0, at = place * count; label < count; label++) sum[label] = own[at++] ?? 0;
+    for (let index = later.start[place] ?? 0; index < (later.start[place + 1] ?? 0); index++) {
+      const at = (later.items[index] ?? 0) * count;
+      for (let label = 0; label < count; label++) sum[label] = (sum[label] ?? 0) + (sent[at + label] ?? 0);
+    }
+    for (let edge = earlier[place] ?? 0; edge < (earlier[place + 1] ?? 0); edge++) {
+      const at = edge * count;
+      for (let label = 0; label < count; label++) sum[label] = (sum[label] ?? 0) + (sent[at + label] ?? 0);
+    }
+    let leastMs = sum[0] ?? 0;
+    for (let label = 1; label < count; label++) leastMs = Math.min(leastMs, sum[label] ?? 0);
     return leastMs;
-  }
-
-  #collect({ start, items }: Lists, place: number): void {
-    const count = this.#count;
-    for (let at = start[place] ?? 0; at < (start[place + 1] ?? 0); at++) {
-      const sent = (items[at] ?? 0) * count;
-      for (let label = 0; label < count; label++)
-        this.#sum[label] = (this.#sum[label] ?? 0) + (this.#sent[sent + label] ?? 0);
-    }
-  }
-
-  #sendBack(edge: number, share: number): number {
-    const at = edge * this.#count;
-    const hop = edge * (this.#count - 1);
-    let runMs = Number.POSITIVE_INFINITY;
-    let leastMs = runMs;
-    for (let label = this.#count - 1; label >= 0; label--) {
-      const ms = share * (this.#sum[label] ?? 0) - (this.#sent[at + label] ?? 0);
-      runMs = Math.min(ms, runMs + (this.#hopMs[hop + label] ?? 0));
-      this.#sent[at + label] = runMs;
-      leastMs = Math.min(leastMs, runMs);
-    }
-    for (let label = 0; label < this.#count; label++) this.#sent[at + label] = (this.#sent[at + label] ?? 0) - leastMs;
-    return leastMs;
-  }
-
-  #sendOn(edge: number, share: number): void {
-    const at = edge * this.#count;
-    const hop = edge * (this.#count - 1);
-    let runMs = Number.POSITIVE_INFINITY;
-    let leastMs = runMs;
-    for (let label = 0; label < this.#count; label++) {
-      const ms = share * (this.#sum[label] ?? 0) - (this.#sent[at + label] ?? 0);
-      runMs = label === 0 ? ms : Math.min(ms, runMs + (this.#hopMs[hop + label - 1] ?? 0));
-      this.#sent[at + label] = runMs;
-      leastMs = Math.min(leastMs, runMs);
-    }
-    for (let label = 0; label < this.#count; label++) this.#sent[at + label] = (this.#sent[at + label] ?? 0) - leastMs;
   }
 
   /** Places one variable. Returns its own cost there and that of its inputs. */
   #choose(place: number): number {
-    const count = this.#count;
+    const [count, sum, sent, own, hopMs, placed] = [
+      this.#count,
+      this.#sum,
+      this.#sent,
+      this.#own,
+      this.#hopMs,
+      this.#placed,
+    ];
     const { earlier, later, from } = this.#network;
     let nearest = 0;
-    for (let label = 0; label < count; label++) this.#sum[label] = 0;
-    this.#collect(later, place);
-    let best = -1;
-    let bestMs = Number.POSITIVE_INFINITY;
-    let paidMs = 0;
-    for (let at = earlier.start[place] ?? 0; at < (earlier.start[place + 1] ?? 0); at++) {
-      nearest = Math.max(nearest, this.#placed[from[earlier.items[at] ?? 0] ?? 0] ?? 0);
-    }
-    for (let label = nearest; label < count; label++) {
-      let ms = this.#own[place * count + label] ?? 0;
-      for (let at = earlier.start[place] ?? 0; at < (earlier.start[place + 1] ?? 0); at++) {
-        const edge = earlier.items[at] ?? 0;
-        for (let hop = this.#placed[from[edge] ?? 0] ?? 0; hop < label; hop++)
-          ms += this.#hopMs[edge * (count - 1) + hop] ?? 0;
+    for (let label = 0, at = place * count; label < count; label++) sum[label] = own[at++] ?? 0;
+    for (let edge = earlier[place] ?? 0; edge < (earlier[place + 1] ?? 0); edge++) {
+      const near = placed[from[edge] ?? 0] ?? 0;
+      nearest = Math.max(nearest, near);
+      let ms = 0;
+      for (let label = near; label < count; label++) {
+        sum[label] = (sum[label] ?? 0) + ms;
+        ms += hopMs[edge * count + label] ?? 0;
       }
-      const totalMs = ms + (this.#sum[label] ?? 0);
-      if (totalMs < bestMs) [best, bestMs, paidMs] = [label, totalMs, ms];
     }
-    this.#placed[place] = best;
+    let [best, bestMs, paidMs] = [nearest, Number.POSITIVE_INFINITY, 0];
+    for (let label = nearest; label < count; label++) {
+      let ms = sum[label] ?? 0;
+      for (let index = later.start[place] ?? 0; index < (later.start[place + 1] ?? 0); index++) {
+        ms += sent[(later.items[index] ?? 0) * count + label] ?? 0;
+      }
+      if (ms < bestMs) [best, bestMs, paidMs] = [label, ms, sum[label] ?? 0];
+    }
+    placed[place] = best;
     return paidMs;
   }
 }
 
-function networkOf(model: LabelModel): Network {
-  const { graph, variableCount, orders, furthestReader } = model;
-  const key = Float64Array.from({ length: variableCount }, (_, variable) =>
-    variable < graph.layerCount ? variable : -1,
-  );
-  const edges: { low: number; high: number; tensor: number }[] = [];
+interface Edge {
+  readonly low: number;
+  readonly high: number;
+  readonly tensor: number;
+}
+
+function networkOf({ graph, variableCount, orders, furthestReader }: LabelModel): Network {
+  /** Layers as they are; auxiliary variables after all that they follow, or first. */
+  const key = Float64Array.from({ length: variableCount }, (_, at) => (at < graph.layerCount ? at : -1));
+  const edges = new Map<string, Edge>();
   for (let at = 0; at < orders.length; at += 2) {
     const [low, high] = [orders[at] ?? 0, orders[at + 1] ?? 0];
-    edges.push({ low, high, tensor: -1 });
+    edges.set(`${low} ${high}`, { low, high, tensor: -1 });
     if (high >= graph.layerCount) key[high] = Math.max(key[high] ?? 0, low + 0.5);
   }
   furthestReader.forEach((high, tensor) => {
     const low = graph.producerOf[tensor] ?? -1;
-    if (high >= 0 && low >= 0) edges.push({ low, high, tensor });
+    if (high >= 0 && low >= 0) edges.set(`tensor ${tensor}`, { low, high, tensor });
   });
   const order = Int32Array.from(key.keys()).sort((a, b) => (key[a] ?? 0) - (key[b] ?? 0) || a - b);
   const placeOf = new Int32Array(variableCount);
   order.forEach((variable, place) => {
     placeOf[variable] = place;
   });
-  const places = (end: 'low' | 'high') => Int32Array.from(edges, (edge) => placeOf[edge[end]] ?? 0);
-  const at = (ends: Int32Array) => {
-    const lists: number[][] = Array.from(order, () => []);
-    ends.forEach((place, edge) => {
-      lists[place]?.push(edge);
+  const kept = needed([...edges.values()], placeOf).sort((a, b) => (placeOf[a.high] ?? 0) - (placeOf[b.high] ?? 0));
+  const lists = (end: 'low' | 'high') => {
+    const at: number[][] = Array.from(order, () => []);
+    kept.forEach((edge, index) => {
+      at[placeOf[edge[end]] ?? 0]?.push(index);
     });
-    return listsOf(lists);
+    return listsOf(at);
   };
-  const from = places('low');
-  return {
-    order,
-    from,
-    tensor: Int32Array.from(edges, ({ tensor }) => tensor),
-    later: at(from),
-    earlier: at(places('high')),
-  };
+  const [later, earlier] = [lists('low'), lists('high')];
+  const from = Int32Array.from(kept, ({ low }) => placeOf[low] ?? 0);
+  const tensor = Int32Array.from(kept, (edge) => edge.tensor);
+  return { order, from, tensor, later, earlier: earlier.start, share: sharesOf(earlier.start, later.start) };
+}
+
+function sharesOf(earlier: Int32Array, later: Int32Array): [Shares, Shares] {
+  const size = (start: Int32Array, place: number) => (start[place + 1] ?? 0) - (start[place] ?? 0);
+  const shares = (of: (back: number, on: number) => number, start: Int32Array, other: Int32Array) =>
+    Float64Array.from({ length: start.length - 1 }, (_, place) => 1 / of(size(start, place), size(other, place)));
+  const own = (count: number) => count;
+  return [
+    { back: shares(own, earlier, later), on: shares(own, later, earlier) },
+    { back: shares(Math.max, earlier, later), on: shares(Math.max, later, earlier) },
+  ];
+}
+
+/** Edges without the orders that follow from others: the fewer there are, the less an estimate is shared out. */
+function needed(edges: readonly Edge[], placeOf: Int32Array): Edge[] {
+  const after: Edge[][] = Array.from(placeOf, () => []);
+  for (const edge of edges) after[edge.low]?.push(edge);
+  const seen = new Int32Array(placeOf.length).fill(-1);
+  let steps = STEPS_PER_EDGE * edges.length;
+  return edges.filter((edge, index) => {
+    if (edge.tensor >= 0) return true;
+    const open = [edge.low];
+    for (let low = open.pop(); low !== undefined && steps-- > 0; low = open.pop()) {
+      for (const other of after[low] ?? []) {
+        if (other === edge || seen[other.high] === index) continue;
+        if (other.high === edge.high) return false;
+        seen[other.high] = index;
+        if ((placeOf[other.high] ?? 0) < (placeOf[edge.high] ?? 0)) open.push(other.high);
+      }
+    }
+    return true;
+  });
 }

@@ -1,18 +1,14 @@
 import { type PreparedGraph, prepareGraph } from '../graph/prepare-graph.ts';
-import { levelCut } from '../hpa/level-cut.ts';
-import { levelsOf } from '../hpa/levels.ts';
-import { shiftLayers } from '../hpa/shift-layers.ts';
-import { labelCosts } from '../labelling/label-costs.ts';
-import { labelModelOf } from '../labelling/label-model.ts';
+import { type ShiftScope, shiftLayers } from '../hpa/shift-layers.ts';
 import { comparePlans, isPlan } from '../objective/compare-plans.ts';
 import { Ledger } from '../objective/ledger.ts';
-import { firstMultipliers, stageWeights } from '../optimum/multipliers.ts';
 import { stationSets } from '../optimum/station-sets.ts';
 import type { Plan, Problem, StrategyResult } from '../problem.ts';
 import { hpa } from '../strategies/hpa.ts';
-import { type AllowedTiers, allowedTiers } from '../verify/allowed-tiers.ts';
+import { allowedTiers } from '../verify/allowed-tiers.ts';
 import { planViolation } from '../verify/verify-plan.ts';
 import type { Change } from './bands.ts';
+import { LinkedCuts } from './linked-cuts.ts';
 
 /** A plan adjusted to new costs. */
 export interface Repartitioned {
@@ -24,16 +20,19 @@ export interface Repartitioned {
 /** A cost that changed by more than this factor has not drifted but leapt: the plan is made anew. */
 const LEAP = 4;
 /** A level cut this much worse than the plan may still become better when refined. */
-const WORTH_REFINING = 2;
+const WORTH_REFINING = 1.5;
 const ROUNDING = 1e-9;
+/** Graphs of so few layers are planned anew unless the plan is proven to be this close to the best. */
+const FEW = 150;
+const CLOSE = 1.02;
 
 /** What stays true while only links change: kept from one adjustment of a plan to the next. */
 interface Local {
   readonly problem: Problem;
   readonly plan: Plan;
-  readonly allowed: AllowedTiers;
+  readonly scope: ShiftScope;
   readonly ledger: Ledger;
-  readonly labels: Uint8Array;
+  readonly cuts: readonly LinkedCuts[];
 }
 
 const lastLocal = new WeakMap<PreparedGraph, Local>();
@@ -85,30 +84,44 @@ function reusable(problem: Problem, plan: Plan, graph: PreparedGraph): Local | n
 function opened(problem: Problem, plan: Plan, graph: PreparedGraph): Local {
   const allowed = allowedTiers(problem, graph);
   if ('infeasible' in allowed) throw new RangeError('A valid plan satisfies its constraints');
-  const labels = new Uint8Array(labelModelOf(graph).variableCount);
-  return { problem, plan, allowed, labels, ledger: new Ledger(problem, graph, plan.tierOf) };
+  const { masks, available } = allowed;
+  const tiers = [...new Set([0, ...available])];
+  const scope = { graph, masks, tiers, cost: (ledger: Ledger) => ledger.objectiveMs(), bordersOnly: true };
+  const cuts = stationSets(available).map((stations) => new LinkedCuts(problem, graph, { stations, masks }));
+  return { problem, plan, scope, cuts, ledger: new Ledger(problem, graph, plan.tierOf) };
 }
 
 function adjusted(problem: Problem, graph: PreparedGraph, local: Local): Repartitioned {
-  const { allowed, labels } = local;
-  const tiers = [...new Set([0, ...allowed.available])];
-  const cost = (ledger: Ledger) => ledger.objectiveMs();
-  const scope = { graph, masks: allowed.masks, tiers, cost, bordersOnly: true };
   let ledger = local.ledger.relinked(problem);
-  let layersEvaluated = shiftLayers(ledger, scope);
-  const model = labelModelOf(graph);
-  for (const stations of stationSets(allowed.available)) {
-    const weights = stageWeights(problem, stations, firstMultipliers(problem, stations));
-    const costs = labelCosts(problem, model, { stations, masks: allowed.masks, weights });
-    const cutMs = levelCut(model, { levels: levelsOf(model), costs, labels });
+  let layersEvaluated = shiftLayers(ledger, local.scope);
+  for (const cut of local.cuts) {
     const ms = ledger.objectiveMs();
+    const cutMs = cut.best(problem);
     if (cutMs > ms * WORTH_REFINING || Math.abs(cutMs - ms) <= ms * ROUNDING) continue;
-    const tierOf = Array.from(labels.subarray(0, graph.layerCount), (label) => stations[label] ?? 0);
-    const other = new Ledger(problem, graph, tierOf);
-    layersEvaluated += shiftLayers(other, scope);
+    const other = new Ledger(problem, graph, cut.tierOf());
+    layersEvaluated += shiftLayers(other, local.scope);
     if (other.objectiveMs() < ledger.objectiveMs()) ledger = other;
   }
-  const plan = ledger.plan();
+  const boundMs = local.plan.boundMs * leastRatio(local.problem, problem);
+  let plan: Plan = { ...ledger.plan(), boundMs };
+  if (graph.layerCount <= FEW && plan.latencyMs > boundMs * CLOSE) {
+    const anew = hpa.plan(problem, graph);
+    layersEvaluated += graph.layerCount;
+    if (isPlan(anew) && anew.latencyMs < plan.latencyMs * (1 + ROUNDING)) plan = anew;
+    ledger = new Ledger(problem, graph, plan.tierOf);
+  }
   lastLocal.set(graph, { ...local, problem, plan, ledger });
   return { result: plan, layersEvaluated };
+}
+
+/** By how much every plan's cost has fallen at most, as a factor: a bound times it is still one. */
+function leastRatio(then: Problem, now: Problem): number {
+  if (now.layers !== then.layers) return 0;
+  const ratio = (after: number, before: number) => (before > after ? after / before : 1);
+  const ratios = now.hops.map((hop, at) => {
+    const before = then.hops[at] ?? hop;
+    const rates = [ratio(before.upBytesPerMs, hop.upBytesPerMs), ratio(before.downBytesPerMs, hop.downBytesPerMs)];
+    return Math.min(...rates, ratio(hop.delayMs, before.delayMs));
+  });
+  return Math.min(1, ...ratios, ...now.tierFixedMs.map((ms, tier) => ratio(ms, then.tierFixedMs[tier] ?? ms)));
 }

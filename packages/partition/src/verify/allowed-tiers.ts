@@ -15,9 +15,11 @@ export interface AllowedTiers {
  */
 export function allowedTiers(problem: Problem, graph: PreparedGraph): AllowedTiers | Infeasible {
   const { masks, reasons } = ownMasks(problem, graph);
+  const available = availableTiers(problem);
+  if (reasons.size === 0 && available.length > 0) return { masks, available };
   const propagated = propagate(masks, graph);
   if (propagated !== null) return { infeasible: describe(problem, propagated, reasons) };
-  return { masks, available: availableTiers(problem) };
+  return { masks, available };
 }
 
 /** Tiers that may hold layers. */
