@@ -85,7 +85,8 @@ export class ProbeSchedule {
       if (!this.#settled) this.#grow(bytes);
     } else if (ms >= LONG_ENOUGH_MS || bytes >= MOST_BYTES) {
       this.#settled = true;
-      this.#savedBytes = 0;
+      // One more soon, to confirm it.
+      this.#savedBytes = bytes * OVERHEAD;
     } else this.#grow(bytes);
   }
 

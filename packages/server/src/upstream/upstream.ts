@@ -1,9 +1,15 @@
 import type { LinkEstimate } from '@d3/profile';
-import type { ControlNotices, Hello, LinkClient, LinkNotice, Welcome } from '@d3/protocol';
+import {
+  type ControlNotices,
+  type Hello,
+  type LinkClient,
+  LinkMonitor,
+  type LinkNotice,
+  type Welcome,
+} from '@d3/protocol';
 import type { FastifyBaseLogger } from 'fastify';
 import type { UpstreamAddress } from '../options.ts';
 import { connectLink } from './connect-link.ts';
-import { measureLink } from './measure-link.ts';
 
 /** What an upstream needs. */
 export interface UpstreamOptions {
@@ -23,12 +29,10 @@ export interface UpstreamState {
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 10_000;
-const CHECK_EVERY_MS = 5_000;
+const CHECK_EVERY_MS = 1_000;
 const ANSWER_WITHIN_MS = 5_000;
-/** A rate or a delay that moved by more than this factor, either way, is announced. */
-const BAND = 1.5;
-/** Differences of delay below it are noise. */
-const DELAY_NOISE_MS = 1;
+/** An upstream of which nothing came for so long, though it is asked for a sign of life again and again, is away. */
+const SILENT_MS = 7_500;
 
 /**
  * Watches the next tier: one link of its own, opened when the server starts and again, with growing pauses, whenever it is lost. It
@@ -41,6 +45,7 @@ export class Upstream {
   readonly #stopped = new AbortController();
   readonly #settled: Promise<void>;
   #state: UpstreamState | undefined;
+  #monitor: LinkMonitor | undefined;
 
   /** Starts watching. */
   constructor(options: UpstreamOptions) {
@@ -66,7 +71,9 @@ export class Upstream {
    * @throws D3Error `PROTOCOL_LINK_UNREACHABLE`, `PROTOCOL_LINK_TIMEOUT`, or what the upstream answers to hello
    */
   async open(onNotice: (notice: LinkNotice) => void = () => {}): Promise<LinkClient> {
-    return (await this.#connect(onNotice)).link;
+    const { link } = await this.#connect(onNotice);
+    this.#monitor?.watch(link);
+    return link;
   }
 
   /** Stops watching and closes every link. */
@@ -113,30 +120,39 @@ export class Upstream {
   /** One connection's life. Ends by throwing. */
   async #attend(reached: () => void): Promise<void> {
     const { link, welcome } = await this.#connect((notice) => void this.#hear(link, notice));
+    const monitor = new LinkMonitor(link);
+    this.#monitor = monitor;
+    // Those that are still open from before measure the same way.
+    for (const other of this.#links) monitor.watch(other);
     try {
-      this.#state = { welcome, link: await measureLink(link, ANSWER_WITHIN_MS) };
+      this.#state = { welcome, link: await monitor.measure({ timeoutMs: ANSWER_WITHIN_MS }) };
+      monitor.onChange((estimate) => this.#update(estimate));
       reached();
       this.#options.onChange();
       this.#options.log.info({ upstream: this.url, link: this.#state.link }, 'upstream is there');
-      // One listener for the link's life: a race in every round would leave a reaction on its promise each time.
-      const ended = new AbortController();
-      void link.closed.then(({ code, reason }) => ended.abort(new Error(`closed with ${code} ${reason}`)));
-      const either = AbortSignal.any([ended.signal, this.#stopped.signal]);
-      for (;;) {
-        await pause(CHECK_EVERY_MS, either);
-        either.throwIfAborted();
-        this.#update(await measureLink(link, ANSWER_WITHIN_MS));
-      }
+      await this.#untilLost(link);
     } finally {
+      this.#monitor = undefined;
       link.close();
     }
   }
 
+  /** Throws why, once the link has closed or gone silent, or this is to stop. */
+  async #untilLost(link: LinkClient): Promise<never> {
+    // One listener for the link's life: a race in every round would leave a reaction on its promise each time.
+    const ended = new AbortController();
+    void link.closed.then(({ code, reason }) => ended.abort(new Error(`closed with ${code} ${reason}`)));
+    const either = AbortSignal.any([ended.signal, this.#stopped.signal]);
+    for (;;) {
+      await pause(CHECK_EVERY_MS, either);
+      either.throwIfAborted();
+      const silentMs = link.idleMs().down;
+      if (silentMs > SILENT_MS) throw new Error(`silent for ${Math.round(silentMs)} ms`);
+    }
+  }
+
   #update(link: LinkEstimate): void {
-    const state = this.#state;
-    if (state === undefined || !leftBand(state.link, link)) return;
-    this.#state = { ...state, link };
-    this.#options.onChange();
+    if (this.#state !== undefined) this.#setState({ ...this.#state, link });
   }
 
   async #hear(link: LinkClient, notice: LinkNotice): Promise<void> {
@@ -192,10 +208,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(wake, ms);
     signal.addEventListener('abort', wake);
   });
-}
-
-function leftBand(before: LinkEstimate, now: LinkEstimate): boolean {
-  const moved = (from: number, to: number) => to > from * BAND || to < from / BAND;
-  const delayMoved = Math.abs(now.delayMs - before.delayMs) > DELAY_NOISE_MS && moved(before.delayMs, now.delayMs);
-  return delayMoved || moved(before.upBytesPerMs, now.upBytesPerMs);
 }
