@@ -47,6 +47,11 @@ export interface ServerOptions {
   readonly upstreamLoss?: UpstreamLoss;
   /** Prepare for a lost upstream while nothing runs, as far as memory is free. Default true. */
   readonly prepareForLoss?: boolean;
+  /**
+   * How long a draining server that has nothing in flight any more waits, in milliseconds, for peers to leave of their own accord: models
+   * are served meanwhile, so that they can fetch what they need to go on without it. Default 0.
+   */
+  readonly lingerMs?: number;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -65,6 +70,7 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxSegmentBytes: 1 << 30,
 };
 
+const MAX_LINGER_MS = 600_000;
 const TIER = /^[a-z][a-z0-9-]{0,63}$/;
 
 /**
@@ -73,7 +79,7 @@ const TIER = /^[a-z][a-z0-9-]{0,63}$/;
  * @throws D3Error `SERVER_OPTION_INVALID`, `SERVER_TOKEN_REQUIRED`
  */
 export function checkOptions(options: ServerOptions): void {
-  const { tier, host = '127.0.0.1', token, slowdown = 1, workers = 1, upstream, upstreamLoss = 'finish' } = options;
+  const { tier, host = '127.0.0.1', token, slowdown = 1, workers = 1, upstream } = options;
   if (!TIER.test(tier)) throw invalid('tier', tier, "a name like 'edge' is wanted");
   if (!(Number.isFinite(slowdown) && slowdown >= 1))
     throw invalid('slowdown', slowdown, 'a factor of 1 or more is wanted');
@@ -81,8 +87,7 @@ export function checkOptions(options: ServerOptions): void {
     throw invalid('workers', workers, 'a whole number from 1 to 256 is wanted');
   }
   if (upstream !== undefined) parseUpstream(upstream);
-  if (!['finish', 'fail'].includes(upstreamLoss))
-    throw invalid('upstreamLoss', upstreamLoss, "'finish' or 'fail' is wanted");
+  checkLosses(options);
   for (const [name, value] of Object.entries(options.limits ?? {})) {
     if (!(Number.isSafeInteger(value) && value >= 1))
       throw invalid(`limits.${name}`, value, 'a whole number ≥ 1 is wanted');
@@ -93,6 +98,15 @@ export function checkOptions(options: ServerOptions): void {
   }
   if (token === '') throw invalid('token', "''", 'an empty token protects nothing');
   if (!isLoopback(host) && token === undefined) throw serverError('SERVER_TOKEN_REQUIRED', { host });
+}
+
+function checkLosses({ upstreamLoss = 'finish', lingerMs = 0 }: ServerOptions): void {
+  if (!['finish', 'fail'].includes(upstreamLoss)) {
+    throw invalid('upstreamLoss', upstreamLoss, "'finish' or 'fail' is wanted");
+  }
+  if (!(lingerMs >= 0 && lingerMs <= MAX_LINGER_MS)) {
+    throw invalid('lingerMs', lingerMs, `milliseconds from 0 to ${MAX_LINGER_MS} are wanted`);
+  }
 }
 
 /** The two addresses of a server. */

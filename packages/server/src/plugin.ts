@@ -110,9 +110,10 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
   state.upstream = upstreamOf(app, options, { hello, onChange });
 
   let draining: Promise<void> | undefined;
+  const { lingerMs = 0 } = options;
   const drain = (reason: string) => {
     state.draining = true;
-    draining ??= links.drain(reason, DRAIN_WITHIN_MS).then(() => state.upstream?.close());
+    draining ??= links.drain(reason, { withinMs: DRAIN_WITHIN_MS, lingerMs }).then(() => state.upstream?.close());
     return draining;
   };
   app.decorate('d3', { state, store, executor, drain });

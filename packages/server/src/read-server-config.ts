@@ -14,6 +14,9 @@ export interface ConfigSources {
   readonly port: number;
 }
 
+/** A process that is told to stop lets peers fetch what they need to go on without it. */
+const LINGER_MS = 3_000;
+
 /** Each option as `--name VALUE` and, in the environment, as `D3_NAME`. */
 const NAMES = [
   'host',
@@ -28,6 +31,7 @@ const NAMES = [
   'workers',
   'upstream-loss',
   'prepare-for-loss',
+  'linger',
   'public-url',
   'tls-key',
   'tls-cert',
@@ -52,6 +56,7 @@ export function readServerConfig(tier: string, sources: ConfigSources): ServeOpt
     cache: get('cache') ?? join('.d3', tier),
     port: port === undefined ? sources.port : toNumber('port', port),
     orFreePort: port === undefined,
+    lingerMs: toNumber('linger', get('linger')) ?? LINGER_MS,
     logger: { level: get('log-level') ?? 'info', stream: process.stderr },
     ...defined({
       host: get('host'),

@@ -1,6 +1,6 @@
 import { type ServeOptions, type Server, serve } from './serve.ts';
 
-/** A drain that takes longer than this is cut off. */
+/** A drain that takes longer than this, besides what it lingers, is cut off. */
 const STOP_WITHIN_MS = 15_000;
 
 /**
@@ -18,7 +18,7 @@ export async function runServer(options: ServeOptions): Promise<Server> {
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(1);
     stopping = true;
-    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS + (options.lingerMs ?? 0)).unref();
     server.close(signal).catch((error: unknown) => {
       server.app.log.error({ err: error }, 'stopping failed');
       process.exit(1);

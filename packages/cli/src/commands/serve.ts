@@ -30,6 +30,7 @@ export function serveCommand(_: CommandContext): Command {
     .option('--workers <n>', 'worker threads; default half of the cores')
     .option('--upstream-loss <policy>', "when the upstream is lost: 'finish' its layers here (default), or 'fail'")
     .option('--prepare-for-loss <yes|no>', 'prepare for a lost upstream while nothing runs; default yes')
+    .option('--linger <ms>', 'how long a server that stops waits for peers to fetch what they need; default 3000')
     .option('--public-url <url>', 'where devices may reach this server directly')
     .option('--tls-key <file>', 'PEM file of the key: speak https and wss only')
     .option('--tls-cert <file>', 'PEM file of the certificate')

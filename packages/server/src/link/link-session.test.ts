@@ -344,7 +344,28 @@ describe('draining', () => {
       expect(result.segments[0]).toMatchObject({ tier: 'cloud', slowdown: 20 });
       await drained;
       expect(await link.closed).toEqual({ code: 1001, reason: 'an update' });
-      expect(notices).toEqual(['draining']);
+      expect(notices).toContain('draining');
+    } finally {
+      await tiers.close();
+    }
+  });
+
+  it('serves models until its peers have left, or it has lingered long enough', async () => {
+    const tiers = await TestTiers.create();
+    try {
+      const { hash, weights } = await packInto(tiers.models('cloud'), SKETCH);
+      for (const leaves of [true, false]) {
+        const server = await tiers.start('cloud', { lingerMs: leaves ? 60_000 : 300 });
+        const link = await greet(server.link);
+        const closing = server.close('an update');
+        const get = async (file: string) => (await fetch(`${server.url}/d3/models/${hash}/${file}`)).status;
+        expect(await get('manifest.json')).toBe(200);
+        expect(await get(`weights/${weights[0]?.id}`)).toBe(200);
+        expect((await fetch(`${server.url}/v2/health/ready`)).status).toBe(503);
+        if (leaves) link.close();
+        expect((await link.closed).code).toBe(leaves ? 1000 : 1001);
+        await closing;
+      }
     } finally {
       await tiers.close();
     }

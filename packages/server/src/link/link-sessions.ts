@@ -32,7 +32,10 @@ export class LinkSessions {
     this.#sessions.set(socket, session);
     this.#answered.add(socket);
     socket.on('pong', () => this.#answered.add(socket));
-    socket.on('close', () => this.#sessions.delete(socket));
+    socket.on('close', () => {
+      this.#sessions.delete(socket);
+      this.#onIdle();
+    });
   }
 
   /** Tells every peer how tiers, links and models are now. */
@@ -46,22 +49,28 @@ export class LinkSessions {
   }
 
   /**
-   * Tells every peer that the server goes away, waits until what is in flight has ended, at most `withinMs`, and closes all
-   * with 1001.
+   * Tells every peer that the server goes away, waits until what is in flight has ended, at most `withinMs`, then until the peers have
+   * left, at most `lingerMs`, and closes all with 1001.
    */
-  async drain(reason: string, withinMs: number): Promise<void> {
+  async drain(reason: string, { withinMs, lingerMs }: { withinMs: number; lingerMs: number }): Promise<void> {
     for (const session of this.#sessions.values()) session.drain(reason);
+    await this.#settled(withinMs, () => [...this.#sessions.values()].every(({ inFlight }) => inFlight === 0));
+    await this.#settled(lingerMs, () => this.#sessions.size === 0);
+    clearInterval(this.#heartbeat);
+    await Promise.all([...this.#sessions.values()].map((session) => session.close(GOING_AWAY, reason)));
+  }
+
+  /** Waits until it holds, at most `withinMs`; looks whenever a request or a link has ended. */
+  async #settled(withinMs: number, holds: () => boolean): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, withinMs);
       this.#onIdle = () => {
-        if ([...this.#sessions.values()].some(({ inFlight }) => inFlight > 0)) return;
+        if (!holds()) return;
         clearTimeout(timer);
         resolve();
       };
       this.#onIdle();
     });
-    clearInterval(this.#heartbeat);
-    await Promise.all([...this.#sessions.values()].map((session) => session.close(GOING_AWAY, reason)));
   }
 
   #beat(): void {
