@@ -25,7 +25,11 @@ const column3 = { kernel: [3, 1], pad: [1, 0] } as const;
 const point = { kernel: 1 } as const;
 
 class InceptionBuild {
-  readonly #net = new NetworkBuild('inception-v4', [1, 3, 299, 299]);
+  readonly #net = new NetworkBuild({
+    name: 'inception-v4',
+    inputShape: [1, 3, 299, 299],
+    source: 'Szegedy et al., "Inception-v4, Inception-ResNet", arXiv:1602.07261; as in timm',
+  });
 
   stem(): Feature {
     const net = this.#net;
@@ -142,6 +146,6 @@ class InceptionBuild {
 
   #units(x: Feature, units: readonly Unit[]): Feature {
     const net = this.#net;
-    return units.reduce((feature, unit) => net.relu(net.batchNorm(net.conv(feature, unit), 1e-3)), x);
+    return units.reduce((feature, unit) => net.relu(net.batchNorm(net.conv(feature, unit), { epsilon: 1e-3 })), x);
   }
 }

@@ -3,7 +3,11 @@ import { NetworkBuild } from '../network-build.ts';
 
 /** VGG-16 (Simonyan, Zisserman 2014, configuration D): 138.36 M parameters, input 224 × 224. */
 export function vgg16(): Network {
-  const net = new NetworkBuild('vgg16', [1, 3, 224, 224]);
+  const net = new NetworkBuild({
+    name: 'vgg16',
+    inputShape: [1, 3, 224, 224],
+    source: 'Simonyan, Zisserman, "Very deep convolutional networks", arXiv:1409.1556, configuration D',
+  });
   let x = net.input;
   const blocks = [
     [64, 64],
