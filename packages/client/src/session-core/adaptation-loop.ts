@@ -18,6 +18,8 @@ const LEAST_PAUSE_MS = 100;
 /** While something is under way, silence tells as well. */
 const WATCH_EVERY_MS = 250;
 const RATE_OVER_MS = 10_000;
+/** Fewer requests say nothing of how often they come. */
+const LEAST_REQUESTS = 3;
 /** Building a segment: a constant, and its weights at the speed of memory. */
 const BUILD_MS = 20;
 const BUILD_BYTES_PER_MS = 2e6;
@@ -45,6 +47,12 @@ export class AdaptationLoop {
   /** Requests that run now. */
   get running(): number {
     return this.#running;
+  }
+
+  /** How long the link rests between two requests, roughly; undefined when too few came of late to tell. */
+  get restMs(): number | undefined {
+    const perSecond = this.#requestsPerSecond();
+    return this.#begunMs.length < LEAST_REQUESTS || perSecond === 0 ? undefined : 1000 / perSecond;
   }
 
   /** A request begins; the returned function says that it ended. */

@@ -2,8 +2,8 @@ import { isD3Error } from '@d3/errors';
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport } from '@d3/partition';
 import type { LinkEstimate, LinkFit, TierProfile } from '@d3/profile';
-import { abortable, readAnswer, type Sidecar } from '@d3/runtime';
-import { expectedLink } from '../adaptation/index.ts';
+import { abortable, type BackendName, readAnswer, type Sidecar } from '@d3/runtime';
+import { expectedLink, stalledMs } from '../adaptation/index.ts';
 import { clientError } from '../errors.ts';
 import type {
   Fallback,
@@ -21,6 +21,7 @@ import { ThroughputGoal } from '../stream/throughput-goal.ts';
 import { AdaptationLoop } from './adaptation-loop.ts';
 import { BackendKeeper } from './backend-keeper.ts';
 import type { Device } from './device.ts';
+import { DeviceSpeed } from './device-speed.ts';
 import { type EdgeConnections, EdgeKeeper } from './edge-keeper.ts';
 import { EventHub } from './event-hub.ts';
 import type { Host } from './host.ts';
@@ -29,10 +30,10 @@ import type { LoadedModel } from './load-model.ts';
 import { parseGoal } from './parse-goal.ts';
 import type { Goal } from './plan-session.ts';
 import type { ProgressBar } from './progress-bar.ts';
-import { type RequestInput, readInput } from './request-input.ts';
-import { type RequestRun, runRequest } from './run-request.ts';
+import { readInput } from './request-input.ts';
+import { RequestRunner } from './request-runner.ts';
 import { Scopes } from './scopes.ts';
-import { standBy } from './standby.ts';
+import { Standby } from './standby.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What a session begins with; it ends all of it. */
@@ -55,18 +56,6 @@ export interface SessionParts {
 const DEADLINE_MS = 30_000;
 /** About 24 days: a timer that is set for longer fires at once. */
 const MAX_DEADLINE_MS = 2 ** 31 - 1_000;
-/** Losses that one request survives, within its deadline. */
-const RETRIES = 8;
-/** Errors after which a request may run again on the plan that follows. */
-const LOSSES: ReadonlySet<string> = new Set([
-  'RUNTIME_LOST',
-  'RUNTIME_DISPOSED',
-  'PROTOCOL_LINK_CLOSED',
-  'SERVER_EPOCH_UNKNOWN',
-  'SERVER_DRAINING',
-  'SERVER_UPSTREAM_LOST',
-]);
-
 /** The session core: one model, one live plan, and the requests that run on it. It knows neither browser nor Node. */
 export class CoreSession implements Session {
   readonly manifest: Manifest;
@@ -79,6 +68,8 @@ export class CoreSession implements Session {
   readonly #backends: BackendKeeper;
   readonly #plan: LivePlan;
   readonly #adaptation: AdaptationLoop;
+  readonly #speed: DeviceSpeed;
+  readonly #runner: RequestRunner;
   readonly #streamGoal: ThroughputGoal = new ThroughputGoal(this);
   #lastRequest = 0;
 
@@ -89,10 +80,7 @@ export class CoreSession implements Session {
     this.sidecar = parts.model.sidecar;
     const { signal: ending } = this.#ending;
     this.#edge = new EdgeKeeper(parts.connections, ending, {
-      onStatus: () => {
-        this.#hub.emit('status', { profiles: this.profiles, links: this.links });
-        this.#adaptation.changed();
-      },
+      onStatus: () => this.#changed(),
       onTiers: (reason) => void this.#switchOrFail(reason),
       onLost: (reason) => void this.#leaveEdge(reason),
       onBack: (reason) => void this.#switchOrFail(reason),
@@ -119,6 +107,13 @@ export class CoreSession implements Session {
     });
     const { model } = parts;
     this.#adaptation = new AdaptationLoop({ model, plan: this.#plan, hub: this.#hub, ending });
+    this.#speed = new DeviceSpeed(model.manifest, () => this.#changed());
+    this.#runner = new RequestRunner({
+      manifest: this.manifest,
+      plan: this.#plan,
+      onRun: ({ backend, layers, computeMs }) =>
+        this.#speed.observe({ backend: backend as BackendName, layers, computeMs }, parts.device.profile),
+    });
     if (parts.uplink !== undefined) this.#edge.adopt(parts.uplink);
   }
 
@@ -131,7 +126,7 @@ export class CoreSession implements Session {
   }
 
   get profiles(): readonly TierProfile[] {
-    return [this.#parts.device.profile, ...this.#edge.tiers.profiles];
+    return [this.#speed.profileOf(this.#parts.device.profile), ...this.#edge.tiers.profiles];
   }
 
   get links(): readonly LinkEstimate[] {
@@ -144,7 +139,11 @@ export class CoreSession implements Session {
     const { model, host, standby } = this.#parts;
     const { signal: ending } = this.#ending;
     const busy = () => this.#adaptation.running > 0 || this.#plan.switching;
-    if (standby) standBy({ model, memoryBytes: host.memoryBytes, busy, ending });
+    if (!standby || this.#parts.edge === undefined) return;
+    const prepare = (until: AbortSignal) => this.#plan.prepareAlone(until);
+    const waiting = new Standby({ model, memoryBytes: host.memoryBytes, busy, prepare, ending });
+    this.#hub.on('plan', () => waiting.wake());
+    waiting.wake();
   }
 
   on<E extends keyof SessionEvents>(event: E, listener: (detail: SessionEvents[E]) => void): () => void {
@@ -172,7 +171,7 @@ export class CoreSession implements Session {
       const limits = { signal: scope.signal, deadlineAtMs: startedMs + deadlineMs };
       const prepared = await abortable(readInput(this.#parts.model, input, this.#parts.host), scope.signal);
       const ended = this.#adaptation.begin();
-      const { epoch, run } = await this.#runSomewhere(prepared, limits).finally(ended);
+      const { epoch, run } = await this.#runner.run(prepared, limits).finally(ended);
       const { outputs, placement, hops, crossed } = run;
       const answers = this.sidecar === undefined ? [] : readAnswer(outputs, this.sidecar);
       const totalMs = performance.now() - startedMs;
@@ -199,28 +198,10 @@ export class CoreSession implements Session {
     this.#hub.clear();
   }
 
-  /** Runs a request on the live epoch; on the next one if a tier was lost under it. */
-  async #runSomewhere(
-    input: RequestInput,
-    limits: { readonly signal: AbortSignal; readonly deadlineAtMs: number },
-  ): Promise<{ readonly epoch: number; readonly run: RequestRun }> {
-    const { signal } = limits;
-    const kept = {};
-    for (let attempt = 0; ; attempt += 1) {
-      const epoch = this.#plan.usableEpoch;
-      const letGo = epoch.hold();
-      try {
-        const run = await runRequest(epoch, { manifest: this.manifest, input, kept, ...limits });
-        this.#plan.learnCoded(run.sent);
-        return { epoch: epoch.parts.number, run };
-      } catch (error) {
-        const lost = isD3Error(error) && LOSSES.has(error.code);
-        if (!lost || signal.aborted || attempt >= RETRIES) throw error;
-        if (!(await this.#plan.movedFrom(epoch, signal))) throw error;
-      } finally {
-        letGo();
-      }
-    }
+  /** What is known of a tier or a link changed. */
+  #changed(): void {
+    this.#hub.emit('status', { profiles: this.profiles, links: this.links });
+    this.#adaptation.changed();
   }
 
   /** Plans without the edge, as policy allows; where there is no way on, requests fail until it is back. */
@@ -245,7 +226,7 @@ export class CoreSession implements Session {
   /** Switches; gives back why it cannot. */
   async #tryPlan(reason: string): Promise<Error | undefined> {
     try {
-      await this.#plan.switchTo({ reason });
+      await this.#plan.switchTo({ reason, forced: true });
       return undefined;
     } catch (error) {
       return error as Error;
@@ -254,7 +235,7 @@ export class CoreSession implements Session {
 
   async #switchOrFail(reason: string, before?: () => Promise<void>): Promise<void> {
     try {
-      await this.#plan.switchTo({ reason, ...(before && { before }) });
+      await this.#plan.switchTo({ reason, forced: true, ...(before && { before }) });
     } catch (error) {
       if (!this.#ending.signal.aborted) this.#plan.fail(this.#outageOf(error));
     }
@@ -287,10 +268,27 @@ export class CoreSession implements Session {
         const nowMs = performance.now();
         const { estimate, estimator } = monitor;
         const pending = monitor.pendingTransfers();
-        return expectedLink({ nowMs, estimate, ramp: estimator.ramp(nowMs), pending, bytes });
+        const restMs = this.#adaptation.restMs;
+        const rest = restMs === undefined ? {} : { restMs };
+        return expectedLink({ nowMs, estimate, ramp: estimator.ramp(nowMs), pending, bytes, ...rest });
       };
     });
     const { profiles, links } = this;
-    return { backend: device.backend, uplink, profiles, links, fits, away: tiers.away, memoryBytes: host.memoryBytes };
+    const silence = uplink === undefined ? 0 : silenceOn(uplink);
+    const { memoryBytes } = host;
+    return {
+      backend: device.backend,
+      uplink,
+      profiles,
+      links,
+      fits,
+      away: tiers.away,
+      memoryBytes,
+      stalledMs: silence,
+    };
   }
+}
+
+function silenceOn({ monitor }: Uplink): number {
+  return stalledMs({ nowMs: performance.now(), estimate: monitor.estimate, pending: monitor.pendingTransfers() });
 }

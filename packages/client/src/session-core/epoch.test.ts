@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Epoch, type EpochParts } from './epoch.ts';
 
 function epochWith(release: () => void, freed: () => void): Epoch {
-  return new Epoch({ number: 1, segment: { release } } as unknown as EpochParts, freed);
+  return new Epoch({ number: 1, stages: [{ layers: [], lease: { release } }] } as unknown as EpochParts, freed);
 }
 
 describe('Epoch', () => {

@@ -1,6 +1,7 @@
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport, Segmentation } from '@d3/partition';
-import type { Backend, SessionLease } from '@d3/runtime';
+import type { Backend } from '@d3/runtime';
+import type { DeviceStage } from './device-work.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What makes an epoch. */
@@ -12,8 +13,8 @@ export interface EpochParts {
   readonly backend: Backend;
   /** The link that its layers past the device are reached by; absent if there are none. */
   readonly uplink: Uplink | undefined;
-  /** The device's segment; absent if the plan leaves the device nothing to compute. */
-  readonly segment: SessionLease | undefined;
+  /** The device's layers, in the order in which they run; none if the plan leaves the device nothing to compute. */
+  readonly stages: readonly DeviceStage[];
 }
 
 /**
@@ -58,7 +59,7 @@ export class Epoch {
   #releaseIfIdle(): void {
     if (!this.#retired || this.#released || this.#requests > 0) return;
     this.#released = true;
-    this.parts.segment?.release();
+    for (const { lease } of this.parts.stages) lease.release();
     this.#onRelease();
   }
 }

@@ -13,9 +13,10 @@ export interface SegmentProgress {
   loaded(): void;
 }
 
-/** Names a segment of a model on a backend: equal names, equal segments. */
-export async function segmentId(model: LoadedModel, backend: Backend, tierOf: readonly number[]): Promise<string> {
-  const mine = tierOf.map((tier) => (tier === 0 ? '1' : '0')).join('');
+/** Names some layers of a model on a backend: equal names, equal segments. */
+export async function segmentId(model: LoadedModel, backend: Backend, layers: readonly number[]): Promise<string> {
+  const chosen = new Set(layers);
+  const mine = model.manifest.layers.map((_, layer) => (chosen.has(layer) ? '1' : '0')).join('');
   const digest = await sha256Hex(new TextEncoder().encode(mine));
   return `${model.manifest.hash.slice(0, 16)}/${digest.slice(0, 16)}@${backend.name}`;
 }

@@ -1,10 +1,12 @@
-import { abortable, type Backend, SessionCache } from '@d3/runtime';
+import { evaluate } from '@d3/partition';
+import { abortable, type Backend, SessionCache, type SessionLease } from '@d3/runtime';
 import { clientError } from '../errors.ts';
 import type { Epoch } from './epoch.ts';
 import type { EventHub } from './event-hub.ts';
+import { fetchSegment, segmentId } from './fetch-segment.ts';
 import type { LoadedModel } from './load-model.ts';
 import { makeEpoch } from './make-epoch.ts';
-import { type Goal, planSession, type Situation } from './plan-session.ts';
+import { type Goal, planSession, problemFor, type Situation } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import type { Scopes } from './scopes.ts';
 import type { Uplink } from './uplink.ts';
@@ -48,6 +50,8 @@ export interface Switch {
   /** Default: one that fires the event `progress`. */
   readonly bar?: ProgressBar;
   readonly signal?: AbortSignal | undefined;
+  /** Something was lost: the device goes on from what it has prepared, and prepares only what it lacks. */
+  readonly forced?: boolean;
 }
 
 /** A loss that is not announced within this time after what ran failed was none of a tier. */
@@ -70,6 +74,9 @@ export class LivePlan {
   #switches = 0;
   #switching: Promise<unknown> = Promise.resolve();
   #outage: Error | undefined;
+  readonly #liveListeners = new Set<(epoch: Epoch) => void>();
+  /** Layers that the live plan gives to others, prepared here. */
+  #standby: { readonly epoch: Epoch; readonly lease: SessionLease } | undefined;
 
   constructor(parts: LivePlanParts) {
     this.#parts = parts;
@@ -162,6 +169,50 @@ export class LivePlan {
     return moved();
   }
 
+  /** Calls `listener` with every epoch that goes live; the returned function ends that. */
+  onLive(listener: (epoch: Epoch) => void): () => void {
+    this.#liveListeners.add(listener);
+    return () => void this.#liveListeners.delete(listener);
+  }
+
+  /**
+   * How long a request is expected to take on an epoch by what is known now, in milliseconds; undefined when that cannot be told.
+   *
+   * @param sentMs - when its boundary went out: what is left from then on, the link's present silence taken to go on for as long again
+   */
+  outlook({ parts }: Epoch, sentMs?: number): number | undefined {
+    const { situation, goal } = this;
+    const { tierOf, report } = parts;
+    if (situation.profiles.map(({ tier }) => tier).join() !== report.problem.tiers.join()) return undefined;
+    const problem = problemFor(this.#parts.model, situation, { goal, fittedTo: tierOf });
+    const { latencyMs, breakdown } = evaluate(problem, tierOf);
+    if (sentMs === undefined) return latencyMs;
+    const { stalledMs } = situation;
+    const deviceMs = (breakdown.computeMs[0] ?? 0) + (tierOf.includes(0) ? (problem.tierFixedMs[0] ?? 0) : 0);
+    return Math.max(0, sentMs + latencyMs - deviceMs - stalledMs - performance.now()) + stalledMs;
+  }
+
+  /**
+   * Prepares on the device the layers that the live plan gives to others, so that it can go on alone at once. Kept until another plan
+   * goes live. Does nothing where there are none.
+   *
+   * @throws D3Error what fetching and preparing throw; the signal's reason when aborted
+   */
+  async prepareAlone(signal: AbortSignal): Promise<void> {
+    const epoch = this.#live;
+    if (epoch === undefined || this.#standby?.epoch === epoch) return;
+    const { backend, stages } = epoch.parts;
+    const mine = new Set(stages.flatMap(({ layers }) => layers));
+    const layers = this.#parts.model.manifest.layers.map((_, layer) => layer).filter((layer) => !mine.has(layer));
+    if (layers.length === 0) return;
+    const id = await segmentId(this.#parts.model, backend, layers);
+    const progress = { expectBytes: () => undefined, count: () => undefined, loaded: () => undefined };
+    const spec = () => fetchSegment(this.#parts.model, { id, layers, progress, signal });
+    const lease = await this.#segmentsOf(backend).lend(id, spec, { signal });
+    if (this.#live !== epoch || signal.aborted) return lease.release();
+    this.#standby = { epoch, lease };
+  }
+
   /** Remembers what boundary tensors took on the wire, for the next plan. */
   learnCoded(sent: readonly { readonly name: string; readonly codedBytes: number }[]): void {
     for (const { name, codedBytes } of sent) this.#codedBytes.set(name, codedBytes);
@@ -169,10 +220,12 @@ export class LivePlan {
 
   /** The session ends: nothing new will begin. */
   retire(): void {
+    this.#standby?.lease.release();
+    this.#standby = undefined;
     this.#live?.retire();
   }
 
-  async #switchNow({ reason, effect, goal, before, bar, signal }: Switch): Promise<Epoch> {
+  async #switchNow({ reason, effect, goal, before, bar, signal, forced = false }: Switch): Promise<Epoch> {
     const { model, hub, scopes, look } = this.#parts;
     const scope = scopes.open({ signal });
     try {
@@ -191,6 +244,7 @@ export class LivePlan {
         backend,
         uplink,
         segments: this.#segmentsOf(backend),
+        onto: forced ? this.#preparedOn(backend) : [],
         bar: shown,
         signal: scope.signal,
         onRelease: (released) => this.#forget(released),
@@ -212,6 +266,12 @@ export class LivePlan {
     return segments;
   }
 
+  /** Layers that the device has prepared for the live plan, stage by stage. */
+  #preparedOn(backend: Backend): readonly (readonly number[])[] {
+    const parts = this.#live?.parts;
+    return parts?.backend === backend ? parts.stages.map(({ layers }) => layers) : [];
+  }
+
   #goLive(epoch: Epoch, goal: Goal, signal: AbortSignal): void {
     this.#epochs.add(epoch);
     if (signal.aborted) {
@@ -222,7 +282,11 @@ export class LivePlan {
     this.#live = epoch;
     this.#goal = goal;
     this.#outage = undefined;
+    // What the new epoch uses of it is lent to that as well.
+    this.#standby?.lease.release();
+    this.#standby = undefined;
     before?.retire();
+    for (const listener of [...this.#liveListeners]) listener(epoch);
   }
 
   #forget(epoch: Epoch): void {

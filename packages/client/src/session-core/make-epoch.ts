@@ -1,7 +1,8 @@
 import { segmentsOf } from '@d3/partition';
-import type { Backend, SessionCache, SessionLease } from '@d3/runtime';
+import type { Backend, SessionCache } from '@d3/runtime';
+import type { DeviceStage } from './device-work.ts';
 import { Epoch } from './epoch.ts';
-import { fetchSegment, segmentId } from './fetch-segment.ts';
+import { fetchSegment, type SegmentProgress, segmentId } from './fetch-segment.ts';
 import type { LoadedModel } from './load-model.ts';
 import type { ChosenPlan } from './plan-session.ts';
 import type { ProgressBar } from './progress-bar.ts';
@@ -16,6 +17,11 @@ export interface EpochRequest {
   readonly uplink: Uplink | undefined;
   /** Of `backend`. */
   readonly segments: SessionCache;
+  /**
+   * Layers that the device has prepared already, stage by stage: where they are a beginning of the plan's own, only the rest is
+   * prepared. Default none: one segment.
+   */
+  readonly onto?: readonly (readonly number[])[];
   readonly bar: ProgressBar;
   readonly signal: AbortSignal;
   readonly onRelease: (epoch: Epoch) => void;
@@ -35,18 +41,18 @@ export async function makeEpoch(request: EpochRequest): Promise<Epoch> {
   const { problem } = plan.report;
   const segmentation = segmentsOf(model.manifest, plan.tierOf, problem.tiers.length);
   const uplink = plan.tierOf.some((tier) => tier > 0) ? request.uplink : undefined;
-  const [segment, proposal] = await Promise.allSettled([
-    leaseSegment(request, segmentation.segments[0]?.layers ?? []),
+  const [stages, proposal] = await Promise.allSettled([
+    leaseStages(request, stagesOf(segmentation.segments[0]?.layers ?? [], request.onto ?? [])),
     uplink && propose(request, uplink),
   ]);
-  const failed = [proposal, segment].find((outcome) => outcome.status === 'rejected');
-  if (failed !== undefined || segment.status === 'rejected') {
-    if (segment.status === 'fulfilled') segment.value?.release();
+  const failed = [proposal, stages].find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined || stages.status === 'rejected') {
+    if (stages.status === 'fulfilled') for (const { lease } of stages.value) lease.release();
     if (uplink !== undefined) release(uplink, number);
     throw failed?.reason;
   }
   bar.enter('ready');
-  const parts = { number, ...plan, segmentation, backend, uplink, segment: segment.value };
+  const parts = { number, ...plan, segmentation, backend, uplink, stages: stages.value };
   const epoch: Epoch = new Epoch(parts, () => {
     if (uplink !== undefined) release(uplink, number);
     request.onRelease(epoch);
@@ -54,22 +60,50 @@ export async function makeEpoch(request: EpochRequest): Promise<Epoch> {
   return epoch;
 }
 
-async function leaseSegment(request: EpochRequest, layers: readonly number[]): Promise<SessionLease | undefined> {
-  const { model, backend, plan, segments, bar, signal } = request;
-  if (layers.length === 0) {
+/** The stages of `onto` and the rest, where those are a beginning of `layers`; else `layers` as one. */
+export function stagesOf(
+  layers: readonly number[],
+  onto: readonly (readonly number[])[],
+): readonly (readonly number[])[] {
+  if (layers.length === 0) return [];
+  const wanted = new Set(layers);
+  const before = onto.flat();
+  if (before.length === 0 || !before.every((layer) => wanted.has(layer))) return [layers];
+  const there = new Set(before);
+  const rest = layers.filter((layer) => !there.has(layer));
+  return rest.length === 0 ? onto : [...onto, rest];
+}
+
+async function leaseStages(
+  request: EpochRequest,
+  stages: readonly (readonly number[])[],
+): Promise<readonly DeviceStage[]> {
+  const { model, backend, segments, bar, signal } = request;
+  const leased: DeviceStage[] = [];
+  const progress = progressOn(bar);
+  try {
+    for (const layers of stages) {
+      const id = await segmentId(model, backend, layers);
+      const lease = await segments.lend(id, () => fetchSegment(model, { id, layers, progress, signal }), { signal });
+      leased.push({ layers, lease });
+    }
     bar.enter('warm-up');
-    return undefined;
+    return leased;
+  } catch (error) {
+    for (const { lease } of leased) lease.release();
+    throw error;
   }
-  const id = await segmentId(model, backend, plan.tierOf);
-  const progress = {
-    expectBytes: (bytes: number) => {
+}
+
+function progressOn(bar: ProgressBar): SegmentProgress {
+  return {
+    expectBytes: (bytes) => {
       bar.enter('weights');
       bar.expectBytes(bytes);
     },
-    count: (bytes: number, cached: boolean) => bar.addBytes(bytes, cached),
+    count: (bytes, cached) => bar.addBytes(bytes, cached),
     loaded: () => bar.enter('warm-up'),
   };
-  return await segments.lend(id, () => fetchSegment(model, { id, layers, progress, signal }), { signal });
 }
 
 async function propose({ number, plan, model, signal }: EpochRequest, uplink: Uplink): Promise<void> {

@@ -33,6 +33,8 @@ export interface Situation {
   readonly codedBytes: ReadonlyMap<string, number>;
   /** Weights that the device may hold, unless the goal says otherwise. */
   readonly memoryBytes: number;
+  /** For how long the device's link has been silent though something is under way; 0 when it is not. */
+  readonly stalledMs: number;
 }
 
 /** A feasible plan. */
@@ -89,7 +91,8 @@ function problemOf(model: LoadedModel, situation: Omit<Situation, 'fits'>, goal:
   const codedBytes = new Map([...situation.codedBytes, ...pictureBytes(model.sidecar)]);
   const alone = situation.profiles.length === 1;
   const [device] = situation.profiles;
-  const profiles = alone && device !== undefined ? [device, { ...device, tier: 'edge' }] : situation.profiles;
+  const known = alone && device !== undefined ? [device, { ...device, tier: 'edge' }] : situation.profiles;
+  const profiles = goal.objective === 'throughput' ? known.map(unqueued) : known;
   const links = alone ? [NO_LINK] : situation.links;
   const unavailable = [...new Set([...(goal.constraints.unavailable ?? []), ...away, ...(alone ? ['edge'] : [])])];
   // A cap that cannot bind would only make planning slower.
@@ -107,6 +110,11 @@ function problemOf(model: LoadedModel, situation: Omit<Situation, 'fits'>, goal:
     constraints,
     codedBytes,
   });
+}
+
+/** A stream waits for workers that it keeps busy itself: its rate is theirs, whoever waits. */
+function unqueued(profile: TierProfile): TierProfile {
+  return profile.load === undefined ? profile : { ...profile, load: { ...profile.load, queueMs: 0 } };
 }
 
 /** What a plan sends over each hop per request. */

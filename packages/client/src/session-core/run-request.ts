@@ -1,8 +1,8 @@
 import type { Manifest } from '@d3/onnx';
 import type { LinkResult, SegmentTiming, TensorCodec } from '@d3/protocol';
-import { abortable, type SegmentRun } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
 import type { Placement } from '../session.ts';
+import { type DeviceWork, required } from './device-work.ts';
 import { type Epoch, layerNames } from './epoch.ts';
 import type { RequestInput } from './request-input.ts';
 
@@ -13,13 +13,12 @@ export interface RunningRequest {
   readonly signal: AbortSignal;
   /** On the clock of `performance.now()`. */
   readonly deadlineAtMs: number;
-  /** What the device made for it, kept until there is a result: an attempt after a loss starts at the cut. */
-  readonly kept: KeptBoundary;
-}
-
-/** What the device made for a request on an epoch. */
-export interface KeptBoundary {
-  made?: { readonly epoch: Epoch; readonly run: SegmentRun };
+  /** What the device made for it, in this attempt and those before. */
+  readonly work: DeviceWork;
+  /** Told of each segment that ran on the device. */
+  readonly onRun?: (timing: SegmentTiming) => void;
+  /** Told when the boundary goes out. */
+  readonly onSend?: () => void;
 }
 
 /** What a run of all tiers gave. */
@@ -43,18 +42,12 @@ const DEADLINE_GRACE_MS = 250;
  * @throws D3Error what a tier or the link says; the signal's reason when aborted
  */
 export async function runRequest(epoch: Epoch, request: RunningRequest): Promise<RequestRun> {
-  const { segmentation } = epoch.parts;
-  const kept = reusable(request.kept, epoch);
-  const made = kept?.run ?? (await runOnDevice(epoch, request));
-  if (made !== undefined && kept === undefined) request.kept.made = { epoch, run: made };
-  const boundary = collectBoundary(segmentation.boundaries[0] ?? [], request.input, made?.outputs ?? {});
+  const { manifest, work, input } = request;
+  await work.advance(epoch, request);
+  const boundary = collectBoundary(epoch.parts.segmentation.boundaries[0] ?? [], input, work.tensors);
   const result = await sendOn(epoch, request, boundary);
-  const { manifest } = request;
-  const outputs = pickOutputs(manifest, { ...made?.outputs, ...result?.outputs });
-  const timings = [
-    ...(made === undefined ? [] : [deviceTiming(kept?.epoch ?? epoch, made)]),
-    ...(result?.segments ?? []),
-  ];
+  const outputs = pickOutputs(manifest, { ...work.tensors, ...result?.outputs });
+  const timings = [...work.timingsFor(epoch), ...(result?.segments ?? [])];
   return {
     outputs,
     placement: timings.map((timing) => placementOf(manifest, timing)),
@@ -62,20 +55,6 @@ export async function runRequest(epoch: Epoch, request: RunningRequest): Promise
     sent: result?.sent ?? [],
     crossed: boundary.tensors,
   };
-}
-
-/** What an attempt before made, if this epoch leaves the device the same layers. */
-function reusable({ made }: KeptBoundary, epoch: Epoch): KeptBoundary['made'] {
-  const layersOf = ({ parts }: Epoch) => (parts.segmentation.segments[0]?.layers ?? []).join();
-  return made !== undefined && layersOf(made.epoch) === layersOf(epoch) ? made : undefined;
-}
-
-async function runOnDevice(epoch: Epoch, { input, signal }: RunningRequest): Promise<SegmentRun | undefined> {
-  const { segment, segmentation } = epoch.parts;
-  if (segment === undefined) return undefined;
-  const inputs = fromNames(segmentation.segments[0]?.inputs ?? [], (name) => input.tensor(name));
-  // A run that has begun cannot be stopped, but its caller need not wait for it.
-  return await abortable(segment.session.run(inputs, { signal }), signal);
 }
 
 interface Boundary {
@@ -93,12 +72,13 @@ function collectBoundary(names: readonly string[], input: RequestInput, made: Te
 
 async function sendOn(
   epoch: Epoch,
-  { signal, deadlineAtMs }: RunningRequest,
+  { signal, deadlineAtMs, onSend }: RunningRequest,
   boundary: Boundary,
 ): Promise<LinkResult | undefined> {
   const { uplink, number } = epoch.parts;
   if (uplink === undefined) return undefined;
   const deadlineMs = Math.max(1, Math.round(deadlineAtMs - performance.now()) + DEADLINE_GRACE_MS);
+  onSend?.();
   return await uplink.client.infer({ epoch: number, ...boundary, deadlineMs, signal });
 }
 
@@ -107,27 +87,10 @@ function pickOutputs(manifest: Manifest, made: TensorMap): TensorMap {
   return fromNames(names, (name) => made[name]);
 }
 
-function deviceTiming(epoch: Epoch, run: SegmentRun): SegmentTiming {
-  const { backend, segmentation } = epoch.parts;
-  return {
-    tier: epoch.parts.report.problem.tiers[0] ?? 'device',
-    backend: backend.name,
-    layers: segmentation.segments[0]?.layers ?? [],
-    computeMs: run.computeMs,
-    queueMs: run.queueMs,
-    slowdown: backend.slowdown,
-  };
-}
-
 function placementOf(manifest: Manifest, timing: SegmentTiming): Placement {
   return { ...timing, layerNames: layerNames(manifest, timing.layers), emulated: timing.slowdown > 1 };
 }
 
 function fromNames(names: readonly string[], find: (name: string) => Tensor | undefined): TensorMap {
-  const entries = names.map((name) => {
-    const tensor = find(name);
-    if (tensor === undefined) throw new Error(`Tensor '${name}' of the plan was made by no tier`);
-    return [name, tensor] as const;
-  });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(names.map((name) => [name, required(name, find(name))]));
 }

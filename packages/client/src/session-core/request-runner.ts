@@ -1,0 +1,154 @@
+import { isD3Error } from '@d3/errors';
+import type { Manifest } from '@d3/onnx';
+import type { SegmentTiming } from '@d3/protocol';
+import { DeviceWork } from './device-work.ts';
+import type { Epoch } from './epoch.ts';
+import type { LivePlan } from './live-plan.ts';
+import type { RequestInput } from './request-input.ts';
+import { type RequestRun, runRequest } from './run-request.ts';
+
+/** What a {@link RequestRunner} works with. */
+export interface RunnerParts {
+  readonly manifest: Manifest;
+  readonly plan: LivePlan;
+  /** Told of each segment that ran on the device. */
+  readonly onRun: (timing: SegmentTiming) => void;
+}
+
+/** How long a request may take. */
+export interface RequestLimits {
+  readonly signal: AbortSignal;
+  /** On the clock of `performance.now()`. */
+  readonly deadlineAtMs: number;
+}
+
+/** An answer, and the epoch that gave it. */
+export interface Answered {
+  readonly epoch: number;
+  readonly run: RequestRun;
+}
+
+type Outcome = { readonly answer: Answered } | { readonly error: unknown };
+
+/** A request on one epoch. */
+interface Attempt {
+  readonly epoch: Epoch;
+  readonly work: DeviceWork;
+  readonly outcome: Promise<Outcome>;
+  /** When its boundary went out. */
+  sentMs?: number;
+  stop(): void;
+}
+
+/** Losses that one request survives, within its deadline. */
+const RETRIES = 8;
+/** Errors after which a request may run again on the plan that follows. */
+const LOSSES: ReadonlySet<string> = new Set([
+  'RUNTIME_LOST',
+  'RUNTIME_DISPOSED',
+  'PROTOCOL_LINK_CLOSED',
+  'SERVER_EPOCH_UNKNOWN',
+  'SERVER_DRAINING',
+  'SERVER_UPSTREAM_LOST',
+]);
+
+/**
+ * Runs requests on the live plan. One under which a tier is lost runs again on the plan that follows, from what the device has made
+ * for it; one that a new plan would answer sooner than the tiers it waits for is run there as well, and the first answer counts.
+ */
+export class RequestRunner {
+  readonly #parts: RunnerParts;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Runs one request.
+   *
+   * @throws D3Error what a tier or the link says, or why no plan is left; the signal's reason when aborted
+   */
+  async run(input: RequestInput, limits: RequestLimits): Promise<Answered> {
+    const { plan } = this.#parts;
+    let work = new DeviceWork();
+    for (let attempt = 0; ; attempt += 1) {
+      const epoch = plan.usableEpoch;
+      try {
+        return await this.#runFrom(epoch, work, { input, ...limits });
+      } catch (error) {
+        const lost = isD3Error(error) && LOSSES.has(error.code);
+        if (!lost || limits.signal.aborted || attempt >= RETRIES) throw error;
+        // An upstream that came back before it was missed is there again for the same plan.
+        const moved = await plan.movedFrom(epoch, limits.signal);
+        if (!moved && error.code !== 'SERVER_UPSTREAM_LOST') throw error;
+        work = new DeviceWork(work);
+      }
+    }
+  }
+
+  async #runFrom(
+    epoch: Epoch,
+    work: DeviceWork,
+    request: RequestLimits & { readonly input: RequestInput },
+  ): Promise<Answered> {
+    const attempts = new Set([this.#begin(epoch, work, request)]);
+    let wake: () => void = () => undefined;
+    const unwatch = this.#parts.plan.onLive((next) => {
+      const [only, ...others] = attempts;
+      if (only === undefined || others.length > 0 || !this.#isLate(only, next)) return;
+      attempts.add(this.#begin(next, new DeviceWork(only.work), request));
+      wake();
+    });
+    try {
+      for (;;) {
+        const woken = new Promise<undefined>((resolve) => {
+          wake = () => resolve(undefined);
+        });
+        const ended = [...attempts].map(async (attempt) => ({ attempt, outcome: await attempt.outcome }));
+        const first = await Promise.race([woken, ...ended]);
+        if (first === undefined) continue;
+        attempts.delete(first.attempt);
+        if ('answer' in first.outcome) return first.outcome.answer;
+        if (attempts.size === 0) throw first.outcome.error;
+      }
+    } finally {
+      unwatch();
+      for (const attempt of attempts) attempt.stop();
+    }
+  }
+
+  #begin(epoch: Epoch, work: DeviceWork, request: RequestLimits & { readonly input: RequestInput }): Attempt {
+    const { manifest, onRun, plan } = this.#parts;
+    const abort = new AbortController();
+    const follow = () => abort.abort(request.signal.reason);
+    if (request.signal.aborted) follow();
+    request.signal.addEventListener('abort', follow, { once: true });
+    const letGo = epoch.hold();
+    const run = async (): Promise<Outcome> => {
+      try {
+        const onSend = () => {
+          attempt.sentMs = performance.now();
+        };
+        const done = await runRequest(epoch, { ...request, manifest, work, onRun, onSend, signal: abort.signal });
+        plan.learnCoded(done.sent);
+        return { answer: { epoch: epoch.parts.number, run: done } };
+      } catch (error) {
+        return { error };
+      } finally {
+        request.signal.removeEventListener('abort', follow);
+        letGo();
+      }
+    };
+    const stop = () => abort.abort(new DOMException('Answered elsewhere', 'AbortError'));
+    const attempt: Attempt = { epoch, work, stop, outcome: Promise.resolve().then(run) };
+    return attempt;
+  }
+
+  /** Whether the answer that an attempt waits for would come later than one of another plan. */
+  #isLate({ epoch, sentMs }: Attempt, next: Epoch): boolean {
+    if (sentMs === undefined || epoch === next) return false;
+    const left = this.#parts.plan.outlook(epoch, sentMs);
+    const anew = this.#parts.plan.outlook(next);
+    return left !== undefined && anew !== undefined && anew < left;
+  }
+}
