@@ -204,7 +204,7 @@ describe('LinkEstimator', () => {
     }
     expect(estimator.probeBytes(62_600)).toBe(50_000);
     frame(63_000, 25);
-    expect(estimator.probeBytes(63_400)).toBeGreaterThan(50_000);
+    expect(estimator.probeBytes(63_700)).toBeGreaterThan(50_000);
   });
 });
 

@@ -19,7 +19,7 @@ const FLOOR_BYTES_PER_MS: Readonly<Record<LinkDirection, number>> = {
 const OVERHEAD = 1.15;
 /** Without a sample for this long the rate is looked after; sooner when the last one was a surprise. */
 const STALE_MS = 2_500;
-const SUSPICIOUS_MS = 300;
+const SUSPICIOUS_MS = 600;
 /** What may be spent at once after a while of saving, and how far a confirmation may overdraw. */
 const SAVED_MS = 10_000;
 const OVERDRAFT_MS = 12_000;

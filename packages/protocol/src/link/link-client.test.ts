@@ -135,6 +135,23 @@ describe('LinkClient', () => {
     expect(socket.sent).toHaveLength(1);
   });
 
+  it('looks at a full socket only while something waits', async () => {
+    vi.useFakeTimers();
+    const socket = new MemorySocket();
+    const link = client(socket);
+    socket.onSend = () => {
+      socket.bufferedAmount = 1 << 20;
+    };
+    const abort = new AbortController();
+    const waiting = link.infer({ epoch: 1, tensors: { x: vector(new Array(50_000).fill(1)) }, signal: abort.signal });
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(socket.sent).toHaveLength(1);
+    abort.abort(new Error('no need'));
+    await expect(waiting).rejects.toThrow('no need');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('infer() rejects alone when its request failed behind the hop', async () => {
     const socket = new MemorySocket();
     const link = client(socket);

@@ -30,7 +30,7 @@ const MESSAGES = 24;
 const LEAST_MESSAGE_BYTES = 512;
 const MOST_MESSAGE_BYTES = 1 << 14;
 /** JSON and WebSocket around a padding. */
-const AROUND_BYTES = 64;
+const AROUND_BYTES = { up: 84, down: 108 } as const;
 const ANSWER_WITHIN_MS = 10_000;
 
 /** Length of a probe's messages. */
@@ -119,6 +119,6 @@ export class ProbeTrain {
     if (bytes === 0) {
       this.#roundTripMs = nowMs - sentMs;
       this.#log = new ArrivalLog(arrivedMs);
-    } else if (!this.#stopped) this.#log?.add(bytes + AROUND_BYTES, arrivedMs);
+    } else if (!this.#stopped) this.#log?.add(bytes + AROUND_BYTES[this.#plan.direction], arrivedMs);
   }
 }
