@@ -6,7 +6,7 @@
 export { buildProblem, type ProblemSources } from './build-problem.ts';
 export { type SegmentObservation, TierCorrection } from './correction/tier-correction.ts';
 export { type CostKind, costKind, type Spatial } from './cost/cost-kind.ts';
-export { type CostGraph, type LayerCost, layerCosts } from './cost/layer-cost.ts';
+export { BOUNDARY, type CostGraph, type LayerCost, layerCost, layerCosts, segmentCosts } from './cost/layer-cost.ts';
 export { OTHER_KINDS, predictLayerMs, predictSegmentMs } from './cost/predict-layer.ts';
 export { slowProfile } from './cost/slow-profile.ts';
 export { profileErrorTable } from './errors.ts';

@@ -12,7 +12,7 @@ export type {
   SegmentSpec,
   SegmentWeights,
 } from './backend.ts';
-export { type CalibrateOptions, type Calibration, calibrate } from './calibrate.ts';
+export { type CalibrateOptions, type Calibration, calibrate } from './calibration/calibrate.ts';
 export { runtimeErrorTable } from './errors.ts';
 export { normalise } from './picture/normalise.ts';
 export { parseSidecar, type SidecarModel } from './picture/parse-sidecar.ts';

@@ -1,5 +1,5 @@
 import { FEATURES, layerFeatures, termsOf, termValues } from '../cost/features.ts';
-import type { LayerCost } from '../cost/layer-cost.ts';
+import { BOUNDARY, type LayerCost } from '../cost/layer-cost.ts';
 import { OTHER_KINDS } from '../cost/predict-layer.ts';
 import type { KindTerms, TierProfile } from '../tier-profile.ts';
 
@@ -78,7 +78,7 @@ export class TermFilter {
     let restMs = 0;
     for (const layer of layers) {
       const own = this.#kinds.indexOf(layer.kind);
-      const at = own >= 0 ? own : this.#kinds.indexOf(OTHER_KINDS);
+      const at = own >= 0 || layer.kind === BOUNDARY ? own : this.#kinds.indexOf(OTHER_KINDS);
       if (at < 0) restMs += layer.flops / (this.#profile.gflops * FLOPS_PER_MS);
       layerFeatures(layer).forEach((feature, term) => {
         const place = 1 + at * FEATURES + term;

@@ -4,7 +4,7 @@ import { TermFilter } from './term-filter.ts';
 
 /** One executed segment. */
 export interface SegmentObservation {
-  /** What its layers' times depend on: `layerCosts(manifest)` at the segment's indices. */
+  /** What its time depends on, as `segmentCosts` gives it. */
   readonly layers: readonly LayerCost[];
   /** From the call to its result, without {@link queueMs}; slowdown included. */
   readonly measuredMs: number;

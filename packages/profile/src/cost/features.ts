@@ -1,12 +1,12 @@
 import type { KindTerms } from '../tier-profile.ts';
-import type { LayerCost } from './layer-cost.ts';
+import { BOUNDARY, type LayerCost } from './layer-cost.ts';
 
 /** How many features a layer has: a constant, FLOPs, and bytes read, written and of weights. */
 export const FEATURES = 5;
 
-/** A layer's features, in the order of {@link termValues}. */
-export function layerFeatures({ flops, inputBytes, outputBytes, weightBytes }: LayerCost): readonly number[] {
-  return [1, flops, inputBytes, outputBytes, weightBytes];
+/** A layer's features, in the order of {@link termValues}. A boundary has no constant: that is the tier's fixed time. */
+export function layerFeatures({ kind, flops, inputBytes, outputBytes, weightBytes }: LayerCost): readonly number[] {
+  return [kind === BOUNDARY ? 0 : 1, flops, inputBytes, outputBytes, weightBytes];
 }
 
 /** A kind's terms in the order of {@link layerFeatures}. */

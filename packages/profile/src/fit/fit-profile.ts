@@ -1,5 +1,5 @@
-import { FEATURES, layerFeatures, termsOf } from '../cost/features.ts';
-import type { LayerCost } from '../cost/layer-cost.ts';
+import { FEATURES, layerFeatures, termsOf, termValues } from '../cost/features.ts';
+import { BOUNDARY, type LayerCost } from '../cost/layer-cost.ts';
 import { OTHER_KINDS } from '../cost/predict-layer.ts';
 import { profileError } from '../errors.ts';
 import type { KindTerms } from '../tier-profile.ts';
@@ -7,9 +7,12 @@ import { type Equation, nonNegativeLeastSquares } from './least-squares.ts';
 
 /** A timed segment. */
 export interface SegmentSample {
+  /** As `segmentCosts` gives them. */
   readonly layers: readonly LayerCost[];
-  /** From the call to its result, without the wait for a free worker: what a request waits for. */
-  readonly ms: number;
+  /** In the backend. */
+  readonly computeMs: number;
+  /** From the call to its result, less the time in the backend and the wait for a worker: two changes of thread and copies. */
+  readonly handoffMs: number;
 }
 
 /** What {@link fitProfile} finds: a tier's speed without its name and load. */
@@ -22,20 +25,43 @@ export interface FittedProfile {
 /** A sample farther off than this, relative to its time, weighs less the farther it is. */
 const TRUSTED_ERROR = 0.1;
 const ROUNDS = 5;
+/** A browser's clock may not see a handoff at all. */
+const LEAST_HANDOFF_MS = 0.005;
 /** Kinds whose bytes price the kinds that were not calibrated: they all move elements and do little else. */
 const MOVING_KINDS: readonly string[] = ['Relu', 'Add', 'Mul', 'Concat', 'Sigmoid'];
 
 /**
  * Fits a fixed time a segment and the terms of every kind, all at once, to timed segments: non-negative least squares on relative
- * errors (each equation over its time), repeated with less weight on outliers.
+ * errors (each equation over its time), repeated with less weight on outliers. What a handoff costs is fitted by itself, to a fixed
+ * time and the bytes that are handed over, since its jitter would drown the small segments.
  *
  * @param samples - chains of several lengths and shapes a kind, or the terms of that kind cannot be told from the fixed time
  * @throws D3Error `PROFILE_SAMPLES_UNUSABLE` for none, or one with a time that is none
  */
 export function fitProfile(samples: readonly SegmentSample[]): FittedProfile {
   checkSamples(samples);
+  const compute = fitTerms(samples.map(({ layers, computeMs }) => ({ layers, ms: computeMs })));
+  const handoff = fitTerms(
+    samples.map(({ layers, handoffMs }) => {
+      return { layers: layers.filter(({ kind }) => kind === BOUNDARY), ms: Math.max(handoffMs, LEAST_HANDOFF_MS) };
+    }),
+  );
+  const boundary = sumOf(compute.terms[BOUNDARY], handoff.terms[BOUNDARY]);
+  return {
+    gflops: headlineRate(samples),
+    fixedMs: compute.fixedMs + handoff.fixedMs,
+    terms: withOthers({ ...compute.terms, ...(boundary !== undefined && { [BOUNDARY]: boundary }) }),
+  };
+}
+
+interface Timed {
+  readonly layers: readonly LayerCost[];
+  readonly ms: number;
+}
+
+function fitTerms(samples: readonly Timed[]): Pick<FittedProfile, 'fixedMs' | 'terms'> {
   const kinds = [...new Set(samples.flatMap(({ layers }) => layers.map(({ kind }) => kind)))].sort();
-  const rows = samples.map((sample) => coefficientsOf(sample, kinds));
+  const rows = samples.map(({ layers }) => coefficientsOf(layers, kinds));
   let weights = samples.map(({ ms }) => 1 / ms);
   let solution = new Float64Array(1 + FEATURES * kinds.length);
   for (let round = 0; round < ROUNDS; round++) {
@@ -48,21 +74,30 @@ export function fitProfile(samples: readonly SegmentSample[]): FittedProfile {
       return Math.sqrt(Math.min(1, TRUSTED_ERROR / error)) / ms;
     });
   }
-  const terms = Object.fromEntries(
-    kinds.map((kind, at) => [kind, termsOf(solution.subarray(1 + at * FEATURES, 1 + (at + 1) * FEATURES))]),
-  );
-  return { gflops: headlineRate(samples), fixedMs: solution[0] ?? 0, terms: withOthers(terms) };
+  const terms = kinds.map((kind, at) => {
+    return [kind, termsOf(solution.subarray(1 + at * FEATURES, 1 + (at + 1) * FEATURES))] as const;
+  });
+  return { fixedMs: solution[0] ?? 0, terms: Object.fromEntries(terms) };
+}
+
+function sumOf(a: KindTerms | undefined, b: KindTerms | undefined): KindTerms | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const other = termValues(b);
+  return termsOf(termValues(a).map((value, at) => value + (other[at] ?? 0)));
 }
 
 function checkSamples(samples: readonly SegmentSample[]): void {
-  const bad = samples.findIndex(({ ms, layers }) => !(Number.isFinite(ms) && ms > 0) || layers.length === 0);
+  const isTime = (ms: number) => Number.isFinite(ms) && ms >= 0;
+  const bad = samples.findIndex(({ layers, computeMs, handoffMs }) => {
+    return !(isTime(computeMs) && computeMs > 0 && isTime(handoffMs)) || layers.length === 0;
+  });
   if (samples.length > 0 && bad < 0) return;
-  const problem = samples.length === 0 ? 'there are none' : `sample ${bad} took ${samples[bad]?.ms} ms`;
+  const problem = samples.length === 0 ? 'there are none' : `sample ${bad} took ${samples[bad]?.computeMs} ms`;
   throw profileError('PROFILE_SAMPLES_UNUSABLE', { problem });
 }
 
 /** The fixed time first, then the features of each kind. */
-function coefficientsOf({ layers }: SegmentSample, kinds: readonly string[]): Float64Array {
+function coefficientsOf(layers: readonly LayerCost[], kinds: readonly string[]): Float64Array {
   const coefficients = new Float64Array(1 + FEATURES * kinds.length);
   coefficients[0] = 1;
   for (const layer of layers) {
@@ -80,7 +115,9 @@ function dot(a: Float64Array, b: Float64Array): number {
 
 /** The best rate that any segment reached, as a machine's speed is commonly given. */
 function headlineRate(samples: readonly SegmentSample[]): number {
-  const rates = samples.map(({ layers, ms }) => layers.reduce((sum, { flops }) => sum + flops, 0) / ms / 1e6);
+  const rates = samples.map(
+    ({ layers, computeMs }) => layers.reduce((sum, { flops }) => sum + flops, 0) / computeMs / 1e6,
+  );
   return Math.max(...rates, 1e-6);
 }
 

@@ -1,9 +1,10 @@
+import { BOUNDARY } from '@d3/profile';
 import type { TensorMap } from '@d3/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backend, SegmentSpec } from './backend.ts';
+import type { Backend, SegmentSpec } from '../backend.ts';
+import { goldenRun } from '../golden-run.ts';
+import { createNodeBackend } from '../node/index.ts';
 import { calibrate } from './calibrate.ts';
-import { goldenRun } from './golden-run.ts';
-import { createNodeBackend } from './node/index.ts';
 
 let backend: Backend;
 beforeAll(async () => {
@@ -37,16 +38,28 @@ const pick = ({ name, concurrency, slowdown, numericClass, lost }: Backend) => (
 });
 
 describe('calibrate()', () => {
-  it('measures a rate and a fixed cost in about its budget', async () => {
+  it('measures a rate, a fixed time and terms of every kind in about its budget, and tells how far it is', async () => {
     const startedMs = performance.now();
-    const { gflops, fixedMs } = await calibrate(backend, { budgetMs: 200 });
+    const progress: number[] = [];
+    const found = await calibrate(backend, { budgetMs: 1500, onProgress: (fraction) => progress.push(fraction) });
     // Between a slow phone and anything that one thread can do.
-    expect(gflops).toBeGreaterThan(0.1);
-    expect(gflops).toBeLessThan(1000);
-    expect(fixedMs).toBeGreaterThan(0);
-    expect(fixedMs).toBeLessThan(50);
-    // Building sessions is not budgeted.
-    expect(performance.now() - startedMs).toBeLessThan(5000);
+    expect(found.gflops).toBeGreaterThan(0.1);
+    expect(found.gflops).toBeLessThan(1000);
+    expect(found.fixedMs).toBeGreaterThan(0);
+    expect(found.fixedMs).toBeLessThan(50);
+    expect(Object.keys(found.terms)).toEqual(
+      expect.arrayContaining(['Conv/dense', 'Conv/depthwise', 'Gemm', BOUNDARY]),
+    );
+    // The last segment that was begun is finished, however slow the machine is just now.
+    expect(performance.now() - startedMs).toBeLessThan(6000);
+    expect(progress).toEqual(progress.toSorted((a, b) => a - b));
+    expect(progress.at(-1)).toBe(1);
+  });
+
+  it('times the telling segments whatever the budget is', async () => {
+    const { samples, terms } = await calibrate(backend, { budgetMs: 0 });
+    expect(samples).toHaveLength(6);
+    expect(terms['Conv/dense']).toBeDefined();
   });
 
   it('finds what every run costs alike', async () => {
@@ -56,10 +69,39 @@ describe('calibrate()', () => {
     expect(fixedMs).toBeLessThan(100);
   });
 
-  it('stops for its signal', async () => {
+  it('stops for its signal, at once or midway, and leaves no session behind', async () => {
     await expect(calibrate(backend, { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough');
+    const midway = new AbortController();
+    const counted = countingSessions();
+    const onProgress = (fraction: number) => fraction > 0.2 && midway.abort(new Error('left'));
+    await expect(calibrate(counted.backend, { budgetMs: 800, signal: midway.signal, onProgress })).rejects.toThrow(
+      'left',
+    );
+    expect(counted.made).toBeGreaterThan(0);
+    expect(counted.ended).toBe(counted.made);
   });
 });
+
+/** The backend, counting the sessions that it made and that were disposed of. */
+function countingSessions() {
+  const counted = { made: 0, ended: 0, backend };
+  counted.backend = {
+    ...pick(backend),
+    prepare: async (spec, options) => {
+      const session = await backend.prepare(spec, options);
+      counted.made += 1;
+      return {
+        backend: 'cpu',
+        run: (inputs, runOptions) => session.run(inputs, runOptions),
+        dispose: () => {
+          counted.ended += 1;
+          return session.dispose();
+        },
+      };
+    },
+  };
+  return counted;
+}
 
 describe('goldenRun()', () => {
   it('is one value for one runtime and its bits, and another for others', async () => {

@@ -1,0 +1,153 @@
+import { type FittedProfile, fitProfile, type SegmentSample } from '@d3/profile';
+import type { TensorMap } from '@d3/tensor';
+import type { Backend, SegmentSession } from '../backend.ts';
+import type { ProbeChain } from './probe-chain.ts';
+import { basicProbes, probes } from './probes.ts';
+
+/** How {@link calibrate} measures. */
+export interface CalibrateOptions {
+  /** `quick`: the kinds that networks spend most on, about a quarter of the time. Default `full`. */
+  readonly extent?: 'quick' | 'full';
+  /** Time after which no further segment is begun, once the first few are timed. Default 4,000, quick 1,000. */
+  readonly budgetMs?: number;
+  /** Called with the share that is done, from 0 to 1, never falling. */
+  readonly onProgress?: (fraction: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A backend's speed, slowdown included: part of a tier's profile. */
+export interface Calibration extends FittedProfile {
+  /** The timed segments behind it. */
+  readonly samples: readonly SegmentSample[];
+}
+
+const BUDGET_MS = { quick: 1000, full: 4000 } as const;
+/** Timed whatever the budget says, or nothing can be fitted. */
+const LEAST_PROBES = 6;
+/** Share of the budget that the first round may take, with the making of sessions; the others repeat it. */
+const FIRST_ROUND_SHARE = 0.7;
+const MAX_ROUNDS = 8;
+const RUNS_A_ROUND = 3;
+/** Runs of the smallest segment before anything counts: this thread's code and the backend's are compiled by then. */
+const WARM_RUNS = 200;
+const WARM_MS = 150;
+/** The finest that a page's clock may show. */
+const LEAST_MS = 0.005;
+/** Quantile of a segment's times that counts: near the middle, but not moved by what else the machine did. */
+const QUANTILE = 0.25;
+
+/**
+ * Measures a backend without any model's weights: times chains of layers with made-up ones and fits a fixed time a segment and terms
+ * per operator kind to them (see `fitProfile`). Chains, since layer times do not add up; and in rounds, since a machine's speed
+ * drifts from one second to the next.
+ *
+ * It works through {@link Backend} alone, so it blocks no thread but the backend's.
+ *
+ * @throws what {@link Backend.prepare} and a run throw; the signal's reason when aborted
+ */
+export async function calibrate(backend: Backend, options: CalibrateOptions = {}): Promise<Calibration> {
+  const extent = options.extent ?? 'full';
+  const budgetMs = options.budgetMs ?? BUDGET_MS[extent];
+  const run = new CalibrationRun(backend, options, performance.now() + budgetMs);
+  try {
+    await run.firstRound(extent === 'quick' ? basicProbes() : probes(), budgetMs * (1 - FIRST_ROUND_SHARE));
+    await run.repeat(MAX_ROUNDS - 1);
+  } finally {
+    await run.dispose();
+  }
+  options.onProgress?.(1);
+  return { ...fitProfile(run.samples), samples: run.samples };
+}
+
+interface TimedChain {
+  readonly chain: ProbeChain;
+  readonly session: SegmentSession;
+  readonly inputs: TensorMap;
+  readonly computeMs: number[];
+  readonly handoffMs: number[];
+}
+
+/** Sessions of the chains, and the times so far. */
+class CalibrationRun {
+  readonly #backend: Backend;
+  readonly #options: CalibrateOptions;
+  readonly #startedMs = performance.now();
+  readonly #endMs: number;
+  readonly #timed: TimedChain[] = [];
+
+  constructor(backend: Backend, options: CalibrateOptions, endMs: number) {
+    this.#backend = backend;
+    this.#options = options;
+    this.#endMs = endMs;
+  }
+
+  get samples(): readonly SegmentSample[] {
+    return this.#timed.map(({ chain, computeMs, handoffMs }) => {
+      return {
+        layers: chain.costs,
+        computeMs: Math.max(quantile(computeMs), LEAST_MS),
+        handoffMs: Math.max(quantile(handoffMs), 0),
+      };
+    });
+  }
+
+  /** Makes and times one segment after the other, as far as the budget goes less `reserveMs`. */
+  async firstRound(chains: readonly ProbeChain[], reserveMs: number): Promise<void> {
+    for (const [at, chain] of chains.entries()) {
+      this.#options.signal?.throwIfAborted();
+      if (at >= LEAST_PROBES && performance.now() >= this.#endMs - reserveMs) return;
+      const session = await this.#backend.prepare(chain.segment(), this.#runOptions());
+      const timed = { chain, session, inputs: chain.inputs(), computeMs: [], handoffMs: [] };
+      this.#timed.push(timed);
+      if (at === 0) await this.#warm(timed);
+      await this.#time(timed);
+      this.#report();
+    }
+  }
+
+  /** Times them all again, while there is time for a whole round. */
+  async repeat(rounds: number): Promise<void> {
+    for (let round = 0; round < rounds; round++) {
+      const roundMs =
+        RUNS_A_ROUND * this.samples.reduce((sum, { computeMs, handoffMs }) => sum + computeMs + handoffMs, 0);
+      if (performance.now() + roundMs > this.#endMs) return;
+      for (const timed of this.#timed) await this.#time(timed);
+      this.#report();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#timed.map(({ session }) => session.dispose()));
+  }
+
+  async #warm(timed: TimedChain): Promise<void> {
+    const endMs = performance.now() + WARM_MS;
+    for (let run = 0; run < WARM_RUNS && performance.now() < endMs; run++) await this.#time(timed, 1);
+    timed.computeMs.length = 0;
+    timed.handoffMs.length = 0;
+  }
+
+  async #time({ session, inputs, ...times }: TimedChain, runs = RUNS_A_ROUND): Promise<void> {
+    for (let run = 0; run < runs; run++) {
+      const startedMs = performance.now();
+      const { computeMs, queueMs } = await session.run(inputs, this.#runOptions());
+      times.computeMs.push(computeMs);
+      times.handoffMs.push(performance.now() - startedMs - queueMs - computeMs);
+    }
+  }
+
+  #report(): void {
+    const { onProgress, signal } = this.#options;
+    signal?.throwIfAborted();
+    onProgress?.(Math.min(0.99, (performance.now() - this.#startedMs) / (this.#endMs - this.#startedMs)));
+  }
+
+  #runOptions(): { readonly signal?: AbortSignal } {
+    const { signal } = this.#options;
+    return signal === undefined ? {} : { signal };
+  }
+}
+
+function quantile(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length * QUANTILE)] ?? 0;
+}
