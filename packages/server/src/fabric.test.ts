@@ -115,6 +115,31 @@ describe('an edge and a cloud, as processes', () => {
     });
   }
 
+  it('a device that has lost its edge links straight to the cloud, at the address that welcome told, and gets the same bits', async () => {
+    const welcome = await link.ask('hello', { protocol: 1, tier: 'device', agent: 'test', numericClass: 'test' });
+    const direct = await greet(welcome.tiers[1]?.url ?? '');
+    try {
+      const manifest = manifests.get('sketch-resnet') as Manifest;
+      const inputs = randomInputs(manifest, 5);
+      const tierOf = cutAt(manifest, [0.4]);
+      const tiers = ['device', 'cloud'];
+      await direct.ask('propose', { epoch: 1, model: manifest.hash, tiers, tierOf, objective: 'latency' });
+      const packed = { folder: join(folders().cloudModels, manifest.name), manifest };
+      const layers = tierOf.flatMap((tier, index) => (tier === 0 ? [index] : []));
+      const session = await prepareLayers(device, packed, layers);
+      const { outputs, result } = await inferAsDevice(direct, {
+        ...{ manifest, tierOf, tierCount: 2, epoch: 1, session, inputs },
+      });
+      await session.dispose();
+      for (const [name, tensor] of Object.entries(await whole(manifest, inputs))) {
+        expect(Buffer.compare(outputs[name]?.bytes ?? Buffer.alloc(0), tensor.bytes)).toBe(0);
+      }
+      expect(result.segments.map(({ tier }) => tier)).toEqual(['cloud']);
+    } finally {
+      direct.close();
+    }
+  });
+
   it('20 requests at once each get their own answer, and one cancelled among them leaves the others alone', async () => {
     const manifest = manifests.get('sketch-resnet') as Manifest;
     const tierOf = cutAt(manifest, [0, 0.5]);

@@ -114,6 +114,17 @@ describe('an edge that loses its cloud', () => {
     await until(() => fabric.told?.join() === 'edge,cloud');
   });
 
+  it('finishes what waits for a cloud that has fallen silent', async () => {
+    await fabric.startEdge();
+    const tierOf = cutAt(fabric.manifest, [0, 0.5]);
+    await fabric.propose(tierOf);
+    const wanted = await fabric.ask(tierOf, 1);
+    fabric.proxy.cut('silence');
+    const { outputs, tiers } = await fabric.ask(tierOf, 1);
+    expect(tiers).toEqual(['edge', 'edge']);
+    expectSame(outputs, wanted.outputs);
+  });
+
   it('prepares for it while nothing runs', async () => {
     await fabric.startEdge();
     const tierOf = cutAt(fabric.manifest, [0, 0.5]);

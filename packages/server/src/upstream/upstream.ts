@@ -147,7 +147,10 @@ export class Upstream {
       await pause(CHECK_EVERY_MS, either);
       either.throwIfAborted();
       const silentMs = link.idleMs().down;
-      if (silentMs > SILENT_MS) throw new Error(`silent for ${Math.round(silentMs)} ms`);
+      if (silentMs <= SILENT_MS) continue;
+      // What waits on the others would wait for nothing.
+      for (const other of this.#links) other.close();
+      throw new Error(`silent for ${Math.round(silentMs)} ms`);
     }
   }
 
