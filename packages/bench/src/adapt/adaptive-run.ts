@@ -30,7 +30,7 @@ export interface AdaptiveResult {
   readonly switches: readonly SimulatedSwitch[];
   /** Requests that were finished on the device because the link stood still. */
   readonly abandoned: number;
-  readonly estimates: readonly { readonly atMs: number; readonly estimate: LinkEstimate }[];
+  readonly estimates: readonly { readonly atMs: number; readonly estimate: LinkEstimate; readonly what: string }[];
 }
 
 /** What is simulated. */
@@ -77,7 +77,7 @@ export class AdaptiveRun {
   readonly #costs = new Map<string, PlanCosts>();
   readonly #pending = new Set<PendingTransfer>();
   readonly #switches: SimulatedSwitch[] = [];
-  readonly #estimates: { atMs: number; estimate: LinkEstimate }[] = [];
+  readonly #estimates: { atMs: number; estimate: LinkEstimate; what: string }[] = [];
   #live: PlanCosts;
   #switching = false;
   #deviceFreeMs = 0;
@@ -178,7 +178,7 @@ export class AdaptiveRun {
       if (probe) this.#probing[direction] = false;
       const ms = Math.max(0.01, endMs - headMs);
       this.#estimator.transfer({ direction, bytes, ms, atMs: this.#clock.nowMs, arrivals, probe });
-      this.#heard();
+      this.#heard(`${direction} ${bytes} ${ms.toFixed(0)} ${probe}`);
     };
     this.#clock.at(endMs, () => {
       arrived?.();
@@ -188,8 +188,8 @@ export class AdaptiveRun {
     });
   }
 
-  #heard(): void {
-    this.#estimates.push({ atMs: this.#clock.nowMs, estimate: this.#estimator.estimate() });
+  #heard(what: string): void {
+    this.#estimates.push({ atMs: this.#clock.nowMs, estimate: this.#estimator.estimate(), what });
     if (Number.isNaN(this.#startMs)) {
       if (this.#settled()) this.#begin();
     } else this.#consider();
@@ -220,7 +220,7 @@ export class AdaptiveRun {
       this.#probing[direction] = true;
       this.#transfer(direction, bytes, { probe: true });
     }
-    if (!Number.isNaN(this.#startMs) && this.#pending.size > 0) this.#consider();
+    if (!Number.isNaN(this.#startMs)) this.#consider();
     this.#clock.at(nowMs + TICK_MS, () => this.#tick());
   }
 

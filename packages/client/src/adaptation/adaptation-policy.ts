@@ -17,7 +17,7 @@ import {
   type StrategyResult,
 } from '@d3/partition';
 import { describeChange } from './describe-change.ts';
-import { Evidence } from './evidence.ts';
+import { Forecast } from './forecast.ts';
 import type { AdaptationOptions, Beliefs, Declined, Obstacle, SwitchCost, Verdict } from './verdict.ts';
 
 const DEFAULTS: Required<AdaptationOptions> = {
@@ -25,10 +25,8 @@ const DEFAULTS: Required<AdaptationOptions> = {
   confirmations: 2,
   dwellMs: 5000,
   horizonMs: 60_000,
-  patience: 0.3,
+  trust: 0.7,
 };
-/** Time that counts as won back per time for which nothing speaks against the live plan. */
-const CALMING = -0.5;
 /** A wait for a free worker that grows by less is no reason to plan. */
 const LEAST_WAIT_MS = 1;
 /** Plan and fit alternate so often at most. */
@@ -39,18 +37,16 @@ const UNCHANGED: Verdict = { kind: 'unchanged' };
 interface Candidate {
   readonly plan: Plan;
   readonly gainMs: number;
-  /** Of the current plan's time. */
+  /** Of the current plan's time, as far as the next seconds can be foreseen. */
   readonly gain: number;
   readonly cost: SwitchCost;
-  /** What is lost if the link is soon as it was before. */
-  readonly riskMs: number;
 }
 
 /**
  * Decides when a session leaves its plan for another. Pure: it has no timer and no clock, only what {@link consider} is told.
  *
  * It plans anew when something has left the band around what the live plan was made for, and switches if the new plan wins
- * enough, has done so several times in a row, the last switch is some time ago, and the switch costs less than it wins. When a
+ * enough over the next seconds, has done so several times in a row, the last switch is some time ago, and the switch costs less than it wins. When a
  * tier or link was lost, or the live plan is no longer allowed, it switches at once.
  */
 export class AdaptationPolicy {
@@ -61,16 +57,12 @@ export class AdaptationPolicy {
   #switchedMs = Number.NEGATIVE_INFINITY;
   /** Looks in a row that found a plan with enough gain. */
   #confirmed = 0;
-  readonly #evidence: Evidence;
-  #current: Assignment | undefined;
-  /** The plan before the live one. */
-  #before: Assignment | undefined;
-  #riskMs = 0;
+  readonly #forecast: Forecast;
 
   constructor(graph: LayerGraph, options: AdaptationOptions = {}) {
     this.#graph = prepareGraph(graph);
     this.#options = { ...DEFAULTS, ...options };
-    this.#evidence = new Evidence(this.#options.patience);
+    this.#forecast = new Forecast(this.#graph, this.#options.trust);
   }
 
   /** A plan made for `problem` went live: the dwell time begins. */
@@ -78,7 +70,6 @@ export class AdaptationPolicy {
     this.#madeFor = problem;
     this.#switchedMs = nowMs;
     this.#confirmed = 0;
-    this.#evidence.switched(nowMs, this.#riskMs);
   }
 
   /** What to do about what is believed now. Call it when an estimate, a load or the set of tiers changed. */
@@ -86,52 +77,19 @@ export class AdaptationPolicy {
     const { problem, current } = beliefs;
     const forced = beliefs.forced ?? planViolation(problem, current, this.#graph)?.fault;
     if (forced !== undefined) return this.#switchNow(beliefs, forced);
-    this.#follow(current);
-    if (this.#madeFor !== undefined && !leftBand(this.#madeFor, problem)) return this.#calm(beliefs);
+    this.#forecast.look(beliefs.nowMs, problem);
+    if (this.#madeFor !== undefined && !leftBand(this.#madeFor, problem)) return this.#stay();
     const live = evaluate(problem, current, this.#graph);
     const found = this.#bestPlan(beliefs, live);
     if (found === undefined || sameAssignment(found.tierOf, current)) {
       this.#madeFor = problem;
-      return this.#calm(beliefs);
+      return this.#stay();
     }
-    const [liveMs, foundMs] = [objectiveMs(live, problem.objective), objectiveMs(found, problem.objective)];
+    const liveMs = this.#forecast.of(current, objectiveMs(live, problem.objective));
+    const foundMs = this.#forecast.of(found.tierOf, objectiveMs(found, problem.objective));
     const gainMs = liveMs - foundMs;
     const cost = beliefs.switchCost(found.tierOf);
-    const gain = gainMs / liveMs;
-    this.#evidence.look(beliefs.nowMs, gain, this.#won(beliefs));
-    return this.#weigh(beliefs, { plan: found, gainMs, gain, cost, riskMs: this.#riskOf(beliefs, found) });
-  }
-
-  #follow(current: Assignment): void {
-    if (this.#current !== undefined && sameAssignment(this.#current, current)) return;
-    this.#before = this.#current;
-    this.#current = current;
-  }
-
-  #calm(beliefs: Beliefs): Verdict {
-    this.#evidence.look(beliefs.nowMs, CALMING, this.#won(beliefs));
-    return this.#stay();
-  }
-
-  /** Share of the time of the plan before that the live one saves now. */
-  #won(beliefs: Beliefs): number | undefined {
-    const { problem, problemFor } = beliefs;
-    if (this.#before === undefined || planViolation(problem, this.#before, this.#graph) !== null) return undefined;
-    const before = objectiveMs(
-      evaluate(problemFor?.(this.#before) ?? problem, this.#before, this.#graph),
-      problem.objective,
-    );
-    const live = objectiveMs(evaluate(problem, beliefs.current, this.#graph), problem.objective);
-    return 1 - live / before;
-  }
-
-  #riskOf({ current }: Beliefs, found: Plan): number {
-    const then = this.#madeFor;
-    if (then === undefined) return 0;
-    const [liveMs, foundMs] = [current, found.tierOf].map((tierOf) =>
-      objectiveMs(evaluate(then, tierOf, this.#graph), then.objective),
-    ) as [number, number];
-    return Math.max(this.#options.dwellMs, foundMs) * Math.max(0.1, 1 - liveMs / foundMs);
+    return this.#weigh(beliefs, { plan: found, gainMs, gain: gainMs / liveMs, cost });
   }
 
   #stay(): Verdict {
@@ -158,23 +116,14 @@ export class AdaptationPolicy {
     if (costly !== undefined) return declined(candidate, 'cost', costly);
     this.#confirmed += 1;
     if (this.#confirmed < confirmations) {
-      const reason = `a gain of ${percent(gain)} was seen ${this.#confirmed} of ${confirmations} times in a row`;
+      const reason = `a gain of ${percent(gain)} was seen ${this.#confirmed} times of ${confirmations} in a row`;
       return declined(candidate, 'confirmation', reason);
-    }
-    const neededMs = this.#evidence.neededMs(candidate.riskMs);
-    if (this.#evidence.lostMs < neededMs) {
-      const reason = `staying has lost ${seconds(this.#evidence.lostMs)} so far; a switch is worth it from ${seconds(neededMs)} on`;
-      return {
-        ...declined(candidate, 'confirmation', reason),
-        againInMs: Math.max(100, (neededMs - this.#evidence.lostMs) / gain),
-      };
     }
     const sinceMs = beliefs.nowMs - this.#switchedMs;
     if (sinceMs < dwellMs) {
       const reason = `the last switch was ${seconds(sinceMs)} ago and the next may come after ${seconds(dwellMs)}`;
       return { ...declined(candidate, 'dwell', reason), againInMs: dwellMs - sinceMs };
     }
-    this.#riskMs = candidate.riskMs;
     return this.#switchTo(beliefs.problem, candidate);
   }
 

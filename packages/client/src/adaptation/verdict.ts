@@ -10,8 +10,10 @@ export interface AdaptationOptions {
   readonly dwellMs?: number;
   /** How long a new plan is expected to stay right: its gain over that time is set against the switch's cost. Default 60 000. */
   readonly horizonMs?: number;
-  /** Share of what a wrong switch would cost that staying must have lost before. Default 0.3. */
-  readonly patience?: number;
+  /**
+   * Weight, 0 to 1, of what plans take now against what they took over the last minute: links that fade come back. Default 0.7.
+   */
+  readonly trust?: number;
 }
 
 /** What a switch to an assignment takes. */
