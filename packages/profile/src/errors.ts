@@ -13,6 +13,28 @@ export const profileErrorTable = {
     status: 400,
     retryable: false,
   },
+  PROFILE_FILE_MALFORMED: {
+    message: 'This is no profile: {place} {problem}; measure the machine again with d3 profile',
+    status: 400,
+    retryable: false,
+  },
+  PROFILE_FILE_VERSION: {
+    message:
+      'The profile has format {actual} and format {supported} is read: measure the machine again with d3 profile',
+    status: 400,
+    retryable: false,
+  },
+  PROFILE_FILE_FOREIGN: {
+    message: "The profile is of another {part}, '{actual}' and not '{expected}': measure this machine with d3 profile",
+    status: 409,
+    retryable: false,
+  },
+  PROFILE_FILE_ABSURD: {
+    message:
+      'The {quantity} of the profile is {value}, and no machine has that (from {least} to {most}): measure again',
+    status: 400,
+    retryable: false,
+  },
   PROFILE_SAMPLES_UNUSABLE: {
     message: 'No profile can be fitted to these timed segments: {problem}; calibrate again',
     status: 500,

@@ -10,6 +10,16 @@ export { BOUNDARY, type CostGraph, type LayerCost, layerCost, layerCosts, segmen
 export { OTHER_KINDS, predictLayerMs, predictSegmentMs } from './cost/predict-layer.ts';
 export { slowProfile } from './cost/slow-profile.ts';
 export { profileErrorTable } from './errors.ts';
+export {
+  encodeProfile,
+  MAX_PROFILE_LENGTH,
+  PROFILE_FORMAT,
+  type ProfileKey,
+  parseProfile,
+  profileKey,
+  type StoredProfile,
+  tierProfile,
+} from './file/profile-file.ts';
 export { type FittedProfile, fitProfile, type SegmentSample } from './fit/fit-profile.ts';
 export * from './link/index.ts';
 export type { KindTerms, LinkEstimate, TierLoad, TierProfile } from './tier-profile.ts';
