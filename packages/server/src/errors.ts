@@ -28,6 +28,12 @@ export const serverErrorTable = {
     status: 403,
     retryable: false,
   },
+  SERVER_HOST_REFUSED: {
+    message:
+      "This {tier} is not called '{host}': reach it as 127.0.0.1, or start it with --public-url, or with a token",
+    status: 421,
+    retryable: false,
+  },
   SERVER_HELLO_REQUIRED: {
     message: "Message '{type}' came before hello: greet first, once",
     status: 400,
@@ -72,6 +78,12 @@ export const serverErrorTable = {
   SERVER_BUSY: {
     message:
       '{count} requests are in flight on {where} of the {tier} and maxInFlight is {max}: wait for a result first',
+    status: 429,
+    retryable: true,
+  },
+  SERVER_BYTES_BUSY: {
+    message:
+      'A request of {bytes} bytes is too much for the {tier} beside {held} bytes that are in flight; maxHttpBytes is {max}: wait for a result first',
     status: 429,
     retryable: true,
   },

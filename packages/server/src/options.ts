@@ -12,6 +12,10 @@ export interface ServerLimits extends Limits {
   readonly maxLinks: number;
   /** Bytes that wait to be sent on one link, and of requests that pass through and are kept until their result. */
   readonly maxQueuedBytes: number;
+  /** Bodies of HTTP requests for inference that are held at once, in bytes; one alone may be as long as `maxFrameBytes`. */
+  readonly maxHttpBytes: number;
+  /** How long an HTTP request for inference may take, in milliseconds. */
+  readonly maxHttpMs: number;
   /** Weights of prepared segments that are kept warm, in bytes; those that epochs hold may go beyond. */
   readonly maxSegmentBytes: number;
 }
@@ -67,6 +71,8 @@ export const DEFAULT_LIMITS: ServerLimits = {
   maxQueued: 512,
   maxLinks: 256,
   maxQueuedBytes: 256 << 20,
+  maxHttpBytes: 1 << 30,
+  maxHttpMs: 120_000,
   maxSegmentBytes: 1 << 30,
 };
 

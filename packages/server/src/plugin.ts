@@ -65,7 +65,10 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
   const { tier, token, cache } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const store = storeOf(app, options);
-  const profile = await calibratedProfile(tier, backend, cache);
+  const profile = await calibratedProfile(tier, backend, {
+    cache,
+    onRefused: (err) => app.log.warn({ err }, 'the profile kept here is measured again'),
+  });
   const { maxQueued, maxSegmentBytes } = limits;
   const modelsHere = await store.namesHere();
   const onRun = (run: MeasuredRun) => load.observe(run);
@@ -118,7 +121,7 @@ async function mount(app: FastifyInstance, options: ServerOptions, backend: Back
   };
   app.decorate('d3', { state, store, executor, drain });
   answerErrors(app, tier);
-  await admit(app, { tier, token, allowOrigins: options.allowOrigins, drain });
+  await admit(app, { tier, token, allowOrigins: options.allowOrigins, publicUrl: options.publicUrl, drain });
   modelRoutes(app, { store, isPrivate: token !== undefined });
   // In a scope of its own: it takes bodies as they are, and leaves the app's parsers alone.
   await app.register(async (scope) =>

@@ -9,6 +9,8 @@ export interface Access {
   readonly token: string | undefined;
   /** Undefined: every loopback origin. */
   readonly allowOrigins: readonly string[] | undefined;
+  /** Where devices reach the server, as it was configured; its host is one of the server's names. */
+  readonly publicUrl: string | undefined;
 }
 
 /** The link checks its token itself, in hello: a browser cannot send headers with a WebSocket. */
@@ -20,10 +22,26 @@ export function isAllowedOrigin(origin: string, { allowOrigins }: Access): boole
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
-/** Refuses, before anything else happens, pages of foreign origins and requests without the token. Health is open to all. */
+/**
+ * Whether a request that names this host may be meant for the server. Without a token only loopback and the public address are: a page
+ * whose name was made to point here, after it was loaded from elsewhere, counts as of the same origin and sends none.
+ */
+export function isOwnHost(host: string | undefined, { token, publicUrl }: Access): boolean {
+  if (token !== undefined) return true;
+  const name = host === undefined || !URL.canParse(`http://${host}`) ? undefined : new URL(`http://${host}`).hostname;
+  if (name === undefined) return false;
+  return (
+    isLoopback(name) || (publicUrl !== undefined && URL.canParse(publicUrl) && new URL(publicUrl).hostname === name)
+  );
+}
+
+/** Refuses, before anything else happens, requests under a foreign name, pages of foreign origins and requests without the token. Health is open to all. */
 export function guard(app: FastifyInstance, access: Access): void {
   app.addHook('onRequest', async (request) => {
-    const { origin } = request.headers;
+    const { origin, host } = request.headers;
+    if (!isOwnHost(host, access)) {
+      throw serverError('SERVER_HOST_REFUSED', { host: (host ?? '').slice(0, 256), tier: access.tier });
+    }
     if (origin !== undefined && !isAllowedOrigin(origin, access)) {
       throw serverError('SERVER_ORIGIN_REFUSED', { origin, tier: access.tier });
     }

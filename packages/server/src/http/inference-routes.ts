@@ -1,5 +1,6 @@
 import type { Manifest, ManifestTensor } from '@d3/onnx';
 import { datatypeOf, encodeInferResponse, parseInferRequest } from '@d3/protocol';
+import { abortable } from '@d3/runtime';
 import type { TensorMap } from '@d3/tensor';
 import type { FastifyInstance, onRequestAsyncHookHandler } from 'fastify';
 import { serverError } from '../errors.ts';
@@ -47,9 +48,14 @@ export function inferenceRoutes(app: FastifyInstance, services: InferenceRouteSe
   app.post<ByModel>('/v2/models/:model/infer', { onRequest: admission(services) }, async (request, reply) => {
     if (draining()) throw serverError('SERVER_DRAINING', { tier });
     const asked = parseInferRequest(request.headers, request.body as Uint8Array, limits);
-    const gone = new AbortController();
-    reply.raw.on('close', () => gone.abort(new Error('the caller hung up')));
-    const { outputs, name, hash } = await runWhole(services, { ...request.params, inputs: asked.inputs }, gone.signal);
+    const ended = new AbortController();
+    reply.raw.on('close', () => ended.abort(new Error('the caller hung up')));
+    const deadlineMs = limits.maxHttpMs;
+    const late = () =>
+      ended.abort(serverError('SERVER_DEADLINE_EXCEEDED', { request: asked.id ?? request.id, deadlineMs, tier }));
+    const timer = setTimeout(late, deadlineMs);
+    const work = { ...request.params, inputs: asked.inputs };
+    const { outputs, name, hash } = await runWhole(services, work, ended.signal).finally(() => clearTimeout(timer));
     const response = {
       modelName: name,
       modelVersion: hash,
@@ -61,16 +67,26 @@ export function inferenceRoutes(app: FastifyInstance, services: InferenceRouteSe
   });
 }
 
-/** Lets `maxInFlight` requests in at once, each until its answer is out or its caller gone; more are refused before their body is read. */
+/**
+ * Lets `maxInFlight` requests of `maxHttpBytes` together in at once, each until its answer is out or its caller gone; more are refused
+ * before their body is read. A body that does not say its length counts as the longest.
+ */
 function admission({ tier, limits }: InferenceRouteServices): onRequestAsyncHookHandler {
   let inFlight = 0;
-  return async (_request, reply) => {
+  let held = 0;
+  return async ({ headers }, reply) => {
+    const bytes = Math.min(limits.maxFrameBytes, Number(headers['content-length'] ?? limits.maxFrameBytes));
     if (inFlight >= limits.maxInFlight) {
       throw serverError('SERVER_BUSY', { count: inFlight, where: 'the HTTP side', tier, max: limits.maxInFlight });
     }
+    if (held > 0 && held + bytes > limits.maxHttpBytes) {
+      throw serverError('SERVER_BYTES_BUSY', { bytes, tier, held, max: limits.maxHttpBytes });
+    }
     inFlight += 1;
+    held += bytes;
     reply.raw.once('close', () => {
       inFlight -= 1;
+      held -= bytes;
     });
   };
 }
@@ -83,10 +99,12 @@ async function runWhole(
   const model = await store.find(asked.model);
   const { manifest } = model;
   checkInputs(manifest, asked.inputs);
-  const segment = await executor.prepare(
-    model,
-    manifest.layers.map((_, index) => index),
-  );
+  const all = manifest.layers.map((_, index) => index);
+  const preparing = executor.prepare(model, all);
+  const segment = await abortable(preparing, signal).catch((error: unknown) => {
+    preparing.then((late) => late.release()).catch(() => undefined);
+    throw error;
+  });
   try {
     const { outputs } = await executor.run(segment, asked.inputs, signal);
     return { outputs, name: manifest.name, hash: manifest.hash };

@@ -233,3 +233,40 @@ describe('a tier with a token', () => {
     }
   });
 });
+
+describe('the HTTP side of a tier without a token', () => {
+  it('answers under loopback names and its public one only, so that no page gets in by renaming it', async () => {
+    const tiers = await TestTiers.create();
+    try {
+      const { app } = await tiers.start('edge', { publicUrl: 'wss://edge.example:7001/d3/link' });
+      const as = async (host: string) => (await app.inject({ url: '/d3/models', headers: { host } })).statusCode;
+      for (const host of ['127.0.0.1:7001', 'localhost', '[::1]:7001', 'edge.example'])
+        expect(await as(host)).toBe(200);
+      for (const host of ['evil.example', 'evil.example:7001', '127.0.0.1.evil.example', '10.0.0.1']) {
+        expect(await as(host)).toBe(421);
+      }
+      const { app: open } = await tiers.start('cloud', { token: 'sesame' });
+      const headers = { host: 'cloud.example', authorization: 'Bearer sesame' };
+      expect((await open.inject({ url: '/d3/models', headers })).statusCode).toBe(200);
+    } finally {
+      await tiers.close();
+    }
+  });
+
+  it('holds no more bytes of requests than it may, and none longer than it may', async () => {
+    const tiers = await TestTiers.create();
+    try {
+      const manifest = await packInto(tiers.models('edge'), SKETCH);
+      const { app } = await tiers.start('edge', { slowdown: 50, limits: { maxHttpBytes: 100_000, maxHttpMs: 150 } });
+      const { headers, body } = encodeInferRequest({ inputs: randomInputs(manifest, 1) });
+      const url = '/v2/models/sketch-resnet/infer';
+      const ask = () => app.inject({ method: 'POST', url, headers, payload: Buffer.from(body) });
+      const answers = await Promise.all([ask(), ask()]);
+      expect(answers.map(({ statusCode }) => statusCode).sort()).toEqual([429, 504]);
+      const codes = answers.map((answer) => answer.json().d3.code);
+      expect(codes.sort()).toEqual(['SERVER_BYTES_BUSY', 'SERVER_DEADLINE_EXCEEDED']);
+    } finally {
+      await tiers.close();
+    }
+  });
+});
