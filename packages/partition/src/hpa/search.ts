@@ -8,6 +8,7 @@ import { stationSets } from '../optimum/station-sets.ts';
 import type { Plan, Problem } from '../problem.ts';
 import type { AllowedTiers } from '../verify/allowed-tiers.ts';
 import { memoryViolation } from '../verify/memory-violation.ts';
+import { balancedCut } from './balanced-cut.ts';
 import { levelCut, levelSums, spreadLevels } from './level-cut.ts';
 import { levelsOf } from './levels.ts';
 import { shiftLayers } from './shift-layers.ts';
@@ -21,6 +22,9 @@ const PRICE_ROUNDS = 30;
 const PRICE_SWEEPS = 4;
 /** Starting points that the second pass takes up, and how much worse than the best they may be. */
 const REFINED = 3;
+const PRICED_REFINED = 12;
+/** Layers of the largest graph in which layers are exchanged. */
+const EXCHANGED = 64;
 const WORTH_REFINING = 2;
 /** Sums over the same numbers in another order differ by less than this share. */
 const ROUNDING = 1e-9;
@@ -79,7 +83,7 @@ export class HpaSearch {
     let beforeMs = 0;
     let refined = 0;
     for (const { tierOf, ms } of this.#starts) {
-      if (refined >= REFINED || ms > this.#bestMs * WORTH_REFINING) break;
+      if (refined >= (summed ? REFINED : PRICED_REFINED) || ms > this.#bestMs * WORTH_REFINING) break;
       if (ms <= beforeMs * (1 + ROUNDING)) continue;
       beforeMs = ms;
       refined++;
@@ -89,6 +93,9 @@ export class HpaSearch {
       const cost = this.#cost(ledger);
       if (cost < bestMs * (1 - ROUNDING)) [best, bestMs] = [ledger, cost];
       if (proven) break;
+    }
+    if (best !== null && !summed && this.#graph.layerCount <= EXCHANGED) {
+      shiftLayers(best, { ...this.#shiftScope(), exchanges: true });
     }
     if (best === null || memoryViolation(this.#problem, best.assignment(), this.#graph) !== null) return null;
     return best.plan();
@@ -128,7 +135,7 @@ export class HpaSearch {
 
   /** Offers an assignment that a labelling gave, if it may be better than what is known. */
   #offerLabels(stations: readonly number[], ms: number): void {
-    if (ms > this.#bestMs * WORTH_REFINING) return;
+    if (ms === Number.POSITIVE_INFINITY || ms > this.#bestMs * WORTH_REFINING) return;
     const tierOf = this.#tiers(stations);
     const used = stations.slice(1, -1).every((tier) => tierOf.includes(tier));
     this.#offer(tierOf, used ? ms : new Ledger(this.#problem, this.#graph, tierOf).objectiveMs());
@@ -172,6 +179,7 @@ export class HpaSearch {
   #price(stations: readonly number[]): number {
     const labels = this.#labels;
     const tails = estimatesFor(this.#model, stations.length);
+    this.#balance(stations);
     let multipliers = firstMultipliers(this.#problem, stations);
     for (let round = 0; round < PRICE_ROUNDS; round++) {
       const costs = this.#costsOf(stations, multipliers);
@@ -192,6 +200,16 @@ export class HpaSearch {
       multipliers = next;
     }
     return 0;
+  }
+
+  #balance(stations: readonly number[]): void {
+    if (this.#problem.objective === 'latency') return;
+    const levels = levelsOf(this.#model);
+    const labelOf = new Uint8Array(levels.count);
+    const scope = { stations, masks: this.#allowed.masks, labelOf };
+    if (balancedCut(this.#problem, this.#model, scope) === Number.POSITIVE_INFINITY) return;
+    spreadLevels(levels, labelOf, this.#labels);
+    this.#offerPriced(stations);
   }
 
   #offerPriced(stations: readonly number[]): Ledger {

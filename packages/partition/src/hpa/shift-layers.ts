@@ -1,4 +1,4 @@
-import type { PreparedGraph } from '../graph/prepare-graph.ts';
+import type { Lists, PreparedGraph } from '../graph/prepare-graph.ts';
 import type { Ledger } from '../objective/ledger.ts';
 
 /** More layers than this do not shift together. */
@@ -17,6 +17,8 @@ export interface ShiftScope {
   readonly cost: (ledger: Ledger) => number;
   /** Whether to look at borders only, or to open new ones as well. */
   readonly bordersOnly: boolean;
+  /** Whether any other layer may be exchanged for one that shifts: dear, and what caps and streams need. */
+  readonly exchanges?: boolean;
 }
 
 /**
@@ -26,6 +28,7 @@ export interface ShiftScope {
  * @returns number of layers looked at
  */
 export function shiftLayers(ledger: Ledger, scope: ShiftScope): number {
+  if (scope.bordersOnly && ledger.isWhole()) return 0;
   const shift = new Shift(ledger, scope);
   for (let pass = 0; pass < PASSES && shift.pass(); pass++);
   return shift.looked;
@@ -47,13 +50,16 @@ class Shift {
 
   /** Tries every shift once. Returns whether some helped. */
   pass(): boolean {
-    const { graph, bordersOnly } = this.#scope;
+    const { graph, bordersOnly, exchanges } = this.#scope;
     const beforeMs = this.#bestMs;
+    const every = exchanges ? Array.from(graph.weights.start.subarray(1).keys()) : [];
     for (let layer = 0; layer < graph.layerCount; layer++) {
       if (bordersOnly && !this.#isBorder(layer)) continue;
       this.looked++;
-      this.#try([layer], 1);
-      this.#try([layer], -1);
+      for (const direction of [1, -1] as const) {
+        this.#try([layer], direction);
+        if (exchanges) this.#tryAround([layer], direction, every);
+      }
     }
     const { start, items } = graph.readers;
     for (let tensor = 0; tensor < graph.tensorCount; tensor++) {
@@ -69,12 +75,14 @@ class Shift {
   }
 
   #isBorder(layer: number): boolean {
+    const { predecessors, successors } = this.#scope.graph;
+    return this.#differs(layer, successors) || this.#differs(layer, predecessors);
+  }
+
+  #differs(layer: number, { start, items }: Lists): boolean {
     const own = this.#ledger.tierOf(layer);
-    for (const { start, items } of [this.#scope.graph.predecessors, this.#scope.graph.successors]) {
-      for (let at = start[layer] ?? 0; at < (start[layer + 1] ?? 0); at++) {
-        if (this.#ledger.tierOf(items[at] ?? 0) !== own) return true;
-      }
-    }
+    const end = start[layer + 1] ?? 0;
+    for (let at = start[layer] ?? 0; at < end; at++) if (this.#ledger.tierOf(items[at] ?? 0) !== own) return true;
     return false;
   }
 
@@ -84,14 +92,14 @@ class Shift {
     if (this.#shift(seeds, direction).length > 0) this.#keep(mark, this.#bestMs);
   }
 
-  /** Shifts siblings, then lets each layer that came along go back if it is better there, now that the others are paid for. */
-  #tryAround(seeds: readonly number[], direction: 1 | -1): void {
+  /** Shifts some layers, then lets each that came along (or `others`) go the other way if that is better now. */
+  #tryAround(seeds: readonly number[], direction: 1 | -1, others?: readonly number[]): void {
     const mark = this.#moved.length;
     const beforeMs = this.#bestMs;
     const together = this.#shift(seeds, direction);
     if (together.length === 0) return;
     this.#bestMs = this.#scope.cost(this.#ledger);
-    for (const member of together) this.#try([member], direction === 1 ? -1 : 1);
+    for (const member of others ?? together) this.#try([member], direction === 1 ? -1 : 1);
     this.#keep(mark, beforeMs);
   }
 

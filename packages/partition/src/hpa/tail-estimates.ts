@@ -43,6 +43,8 @@ export class TailEstimates {
   readonly #sum: Float64Array;
   readonly #placed: Uint8Array;
   #constantMs = 0;
+  /** Cost of a label that a layer may not have. */
+  #forbiddenMs = 0;
   #sweeps = 0;
 
   constructor(model: LabelModel, labelCount: number) {
@@ -73,6 +75,7 @@ export class TailEstimates {
       for (let hop = 0; hop < count - 1; hop++)
         this.#hopMs[edge * count + hop] = transfer[charged * (count - 1) + hop] ?? 0;
     }
+    this.#forbiddenMs = mostMs;
     if (!keep) this.#sent.fill(0);
     this.#constantMs = constantMs;
     this.#sweeps = keep ? EAGER : 0;
@@ -176,8 +179,9 @@ export class TailEstimates {
         ms += hopMs[edge * count + label] ?? 0;
       }
     }
-    let [best, bestMs, paidMs] = [nearest, Number.POSITIVE_INFINITY, 0];
+    let [best, bestMs, paidMs] = [nearest, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
     for (let label = nearest; label < count; label++) {
+      if ((own[place * count + label] ?? 0) >= this.#forbiddenMs) continue;
       let ms = sum[label] ?? 0;
       for (let index = later.start[place] ?? 0; index < (later.start[place + 1] ?? 0); index++) {
         ms += sent[(later.items[index] ?? 0) * count + label] ?? 0;

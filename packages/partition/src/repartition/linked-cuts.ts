@@ -32,11 +32,13 @@ const unitsOf = {
 export class LinkedCuts {
   readonly #stations: readonly number[];
   readonly #levels: Levels;
+  readonly #layerCount: number;
   readonly #parts: readonly Part[];
   /** Without links. */
   readonly #own: Float64Array;
   readonly #sums: LevelSums;
   readonly #labelOf: Uint8Array;
+  readonly #before: Uint8Array;
 
   constructor(
     problem: Problem,
@@ -45,8 +47,10 @@ export class LinkedCuts {
   ) {
     const model = labelModelOf(graph);
     this.#stations = stations;
+    this.#layerCount = graph.layerCount;
     this.#levels = levelsOf(model);
     this.#labelOf = new Uint8Array(this.#levels.count);
+    this.#before = new Uint8Array(this.#levels.count);
     const zeros = problem.tiers.map(() => 0);
     const sumsOf = (hop: number, kind: 'none' | keyof typeof unitsOf) => {
       const tier = stations[hop] ?? 0;
@@ -91,13 +95,21 @@ export class LinkedCuts {
       for (let index = 0; index < cross.at.length; index++)
         crossMs[cross.at[index] ?? 0] = units * (cross.value[index] ?? 0);
     }
+    this.#before.set(this.#labelOf);
     return levelCut(this.#sums, this.#labelOf);
+  }
+
+  /** Whether the cut found last is another than the one before. */
+  isNew(): boolean {
+    return this.#labelOf.some((label, level) => label !== this.#before[level]);
   }
 
   /** The assignment of the cut found last. */
   tierOf(): number[] {
-    const { layers, levelOf } = this.#levels;
-    return Array.from(layers.items, (_, layer) => this.#stations[this.#labelOf[levelOf[layer] ?? 0] ?? 0] ?? 0);
+    const tierOf = new Array<number>(this.#layerCount);
+    const { levelOf } = this.#levels;
+    for (let at = 0; at < tierOf.length; at++) tierOf[at] = this.#stations[this.#labelOf[levelOf[at] ?? 0] ?? 0] ?? 0;
+    return tierOf;
   }
 }
 

@@ -23,7 +23,7 @@ function drifted(random: Random, problem: Problem): Problem {
 }
 
 describe('repartition()', () => {
-  it('is valid, never worse than the old plan and mostly equal to HPA anew, over chains of changes (R2)', () => {
+  it('is valid, never worse than the old plan and within 1.05 of HPA anew, over chains of changes (R2)', () => {
     const ratios: number[] = [];
     for (let seed = 0; seed < CASES; seed++) {
       const random = new Random(500_000 + seed);
@@ -49,7 +49,8 @@ describe('repartition()', () => {
     }
     ratios.sort((a, b) => a - b);
     expect(ratios[Math.floor(ratios.length / 2)]).toBeCloseTo(1, 9);
-    expect(ratios[Math.floor(ratios.length * 0.97)]).toBeLessThan(1.05);
+    expect(ratios.length).toBeGreaterThan(CASES);
+    expect(ratios.at(-1)).toBeLessThan(1.05);
   });
 
   it('plans anew when the old plan is no longer valid', () => {

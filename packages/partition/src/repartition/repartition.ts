@@ -20,10 +20,10 @@ export interface Repartitioned {
 /** A cost that changed by more than this factor has not drifted but leapt: the plan is made anew. */
 const LEAP = 4;
 /** A level cut this much worse than the plan may still become better when refined. */
-const WORTH_REFINING = 1.5;
+const WORTH_REFINING = 1.15;
 const ROUNDING = 1e-9;
 /** Graphs of so few layers are planned anew unless the plan is proven to be this close to the best. */
-const FEW = 150;
+const FEW = 400;
 const CLOSE = 1.02;
 
 /** What stays true while only links change: kept from one adjustment of a plan to the next. */
@@ -98,6 +98,7 @@ function adjusted(problem: Problem, graph: PreparedGraph, local: Local): Reparti
     const ms = ledger.objectiveMs();
     const cutMs = cut.best(problem);
     if (cutMs > ms * WORTH_REFINING || Math.abs(cutMs - ms) <= ms * ROUNDING) continue;
+    if (cutMs > ms && !cut.isNew()) continue;
     const other = new Ledger(problem, graph, cut.tierOf());
     layersEvaluated += shiftLayers(other, local.scope);
     if (other.objectiveMs() < ledger.objectiveMs()) ledger = other;
