@@ -94,7 +94,7 @@ function stepsOf(arrivals: readonly Arrival[]): Step[] {
   });
 }
 
-/** Alternates between which steps waited and what rate the others show; undefined when none waited. */
+/** Alternates between which steps waited and what rate the others show; undefined when none waited, or too many for a window's sake. */
 function split(steps: readonly Step[], first: number, path: ReadPath): Split | undefined {
   const total = steps.reduce((sum, step) => ({ bytes: sum.bytes + step.bytes, ms: sum.ms + step.ms, from: 0 }));
   let rate = clampRate(first);
@@ -102,11 +102,18 @@ function split(steps: readonly Step[], first: number, path: ReadPath): Split | u
   for (let round = 0; round < ROUNDS; round++) {
     const waits = steps.map((step) => waitMs(step, rate, path)).filter((ms) => ms > 0);
     const stalledMs = waits.reduce((sum, ms) => sum + ms, 0);
-    if (waits.length === 0) return undefined;
+    if (waits.length === 0 || waits.length > mostWaits(total.bytes, rate, path)) return undefined;
     rate = clampRate(total.bytes / Math.max(total.ms - stalledMs, BLUR_MS));
     found = { bytesPerMs: rate, stalledMs, stalls: waits.length };
   }
   return found;
+}
+
+/** How often a transfer can have waited: once each time the window doubled, or was sent in full where it does not grow. */
+function mostWaits(bytes: number, bytesPerMs: number, path: ReadPath): number {
+  const { roundTripMs, warmBytes = 0, windowBytes = Number.POSITIVE_INFINITY } = path;
+  const doubled = Math.ceil(Math.log2(1 + bytes / (INITIAL_WINDOW_BYTES + warmBytes)));
+  return doubled + 1 + (windowBytes < bytesPerMs * roundTripMs ? Math.ceil(bytes / windowBytes) : 0);
 }
 
 /** How long a step waited for the window, if the link has this rate; 0 when it may just have been slow. */
