@@ -9,33 +9,19 @@ import type { LabelModel } from './label-model.ts';
  *
  * Exact up to rounding; of several best labellings it gives the one with the smallest labels.
  *
- * @returns label of each variable, and the cost: `Infinity` when every labelling gives a layer a label it may not have
+ * @returns label of each variable; of one that no labelling can spare it, maybe a label it may not have
  */
-export function leastLabelling(model: LabelModel, costs: LabelCosts): { labels: Uint8Array; costMs: number } {
+export function leastLabelling(model: LabelModel, costs: LabelCosts): Uint8Array {
   const hops = costs.labelCount - 1;
   const labels = new Uint8Array(model.variableCount);
-  if (hops > 0) {
-    const beyond = networkOf(model, costs).sourceSide();
-    for (let node = 0; node < beyond.length; node++) {
+  if (hops === 0) return labels;
+  networkOf(model, costs)
+    .sourceSide()
+    .forEach((beyond, node) => {
       const variable = Math.floor(node / hops);
-      labels[variable] = (labels[variable] ?? 0) + (beyond[node] ?? 0);
-    }
-  }
-  return { labels, costMs: costOf(model, costs, labels) };
-}
-
-function costOf(model: LabelModel, costs: LabelCosts, labels: Uint8Array): number {
-  const { labelCount, unary, transfer, constantMs } = costs;
-  const { producerOf } = model.graph;
-  let totalMs = constantMs;
-  labels.forEach((label, variable) => {
-    totalMs += unary[variable * labelCount + label] ?? 0;
-  });
-  producerOf.forEach((producer, tensor) => {
-    const to = labels[model.furthestReader[tensor] ?? -1] ?? 0;
-    for (let hop = labels[producer] ?? to; hop < to; hop++) totalMs += transfer[tensor * (labelCount - 1) + hop] ?? 0;
-  });
-  return totalMs;
+      labels[variable] = (labels[variable] ?? 0) + beyond;
+    });
+  return labels;
 }
 
 function networkOf({ graph, orders, variableCount, furthestReader }: LabelModel, costs: LabelCosts): FlowNetwork {

@@ -70,7 +70,9 @@ export class Ledger {
 
   /** The assignment as it stands: a copy. */
   assignment(): number[] {
-    return Array.from(this.#tierOf);
+    const tierOf = new Array<number>(this.#tierOf.length);
+    for (let layer = 0; layer < tierOf.length; layer++) tierOf[layer] = this.#tierOf[layer] ?? 0;
+    return tierOf;
   }
 
   /** Moves one layer. Nothing is checked; the assignment may be invalid in between. */
@@ -128,19 +130,18 @@ export class Ledger {
   }
 
   /**
-   * Time that each stage is busy per request, over the given stations, even those between that hold no layer: what a
-   * labelling charges.
+   * The cost over the given stations, even those between that hold no layer: what a labelling charges.
    *
    * @param stations - ascending, from the first tier on, among them every tier that holds a layer
-   * @returns one per station, one per hop between stations up, one per hop down
+   * @returns the latency, and the time each stage is busy per request: one per station, per hop between them up, per hop down
    */
-  over(stations: readonly number[]): { readonly stageMs: readonly number[] } {
+  over(stations: readonly number[]): { readonly latencyMs: number; readonly stageMs: readonly number[] } {
     const items = this.#items();
     this.#addUp(
       stations.reduce((tiers, tier) => tiers | (1 << tier), 0),
       items,
     );
-    return { stageMs: [...items.busyMs, ...items.upMs, ...items.downMs] };
+    return { latencyMs: this.#latencyMs, stageMs: [...items.busyMs, ...items.upMs, ...items.downMs] };
   }
 
   #items(): Items {

@@ -17,6 +17,9 @@ import { stationSets } from './station-sets.ts';
 const ROOT_STEPS = 6;
 const PART_STEPS = 2;
 
+/** Assignments that a part takes over from the one it is cut from. */
+const REMEMBERED = 9;
+
 /** Least share of the objective among the weights of a game, so that prices stay finite. */
 const LEAST_SHARE = 1e-3;
 
@@ -140,7 +143,7 @@ class Search {
   #bound(part: Part, steps: number): Part {
     let { multipliers, boundMs } = part;
     let best = multipliers;
-    const seen = [...part.seen];
+    const seen = part.seen.slice(-REMEMBERED);
     for (let step = 0; step < steps; step++) {
       const relaxed = this.#relax(part, multipliers);
       if (relaxed.boundMs > boundMs) [boundMs, best] = [relaxed.boundMs, multipliers];
@@ -174,26 +177,32 @@ class Search {
   /** One minimum cut: a lower bound over the valid assignments of a part (weak duality), and what it chose. */
   #relax({ stations, masks }: Part, multipliers: Multipliers): Relaxed {
     this.#solved++;
-    const { prices } = multipliers;
+    const { shares, prices } = multipliers;
     const extraMs = this.#loads.map((load, at) => load * (prices[at % prices.length] ?? 0));
     const model = labelModelOf(this.#graph);
     const weights = stageWeights(this.#problem, stations, multipliers);
-    const costs = labelCosts(this.#problem, model, { stations, masks, weights, extraMs });
-    const { labels, costMs } = leastLabelling(model, costs);
-    const boundMs = prices.reduce((left, price) => left - price, costMs);
-    const tierOf = Array.from(labels.subarray(0, this.#graph.layerCount), (label) => stations[label] ?? 0);
-    if (this.#isHopeless(boundMs)) return { boundMs, tierOf, stageMs: [], excess: [] };
+    const labels = leastLabelling(model, labelCosts(this.#problem, model, { stations, masks, weights, extraMs }));
+    const tierOf = Array.from(masks, (_, layer) => stations[labels[layer] ?? 0] ?? 0);
+    if (!within(masks, tierOf)) return { boundMs: Number.POSITIVE_INFINITY, tierOf, stageMs: [], excess: [] };
     const ledger = this.#offerAssignment(tierOf);
+    const { latencyMs, stageMs } = ledger.over(stations);
     const excess = capExcess(this.#problem, this.#loads, tierOf);
-    const pricedMs = excess.reduce((left, over, tier) => left - over * (prices[tier] ?? 0), boundMs);
-    const stageMs = this.#problem.objective === 'latency' ? [pricedMs] : ledger.over(stations).stageMs;
-    return { boundMs, tierOf, stageMs, excess };
+    const paidMs = excess.reduce((sum, over, tier) => sum + over * (prices[tier] ?? 0), 0);
+    if (this.#problem.objective === 'latency') {
+      return { boundMs: latencyMs + paidMs, tierOf, stageMs: [latencyMs], excess };
+    }
+    return {
+      boundMs: shares.reduce((sum, share, stage) => sum + share * (stageMs[stage] ?? 0), paidMs),
+      tierOf,
+      stageMs,
+      excess,
+    };
   }
 
   /** Two halves of a part; none when a single assignment is left, which is offered. */
   #split(part: Part): Part[] {
-    const within = part.stations.reduce((tiers, tier) => tiers | (1 << tier), 0);
-    const own = part.masks.map((mask) => mask & within);
+    const tiers = part.stations.reduce((bits, tier) => bits | (1 << tier), 0);
+    const own = part.masks.map((mask) => mask & tiers);
     const { layer, near } = this.#branch(own, part);
     if (near === 0) {
       this.#offerAssignment(Array.from(own, (mask) => 31 - Math.clz32(mask)));
@@ -205,7 +214,7 @@ class Search {
       if (propagate(masks, this.#graph) !== null) return [];
       const held = masks.reduce((tiers, mask) => tiers | mask, 1);
       const empty = part.stations.slice(0, -1).some((tier) => (held & (1 << tier)) === 0);
-      const seen = part.seen.filter(({ tierOf }) => masks.every((mask, at) => (mask & (1 << (tierOf[at] ?? 0))) !== 0));
+      const seen = part.seen.filter(({ tierOf }) => within(masks, tierOf));
       return empty ? [] : [{ ...part, masks, seen }];
     });
   }
@@ -233,4 +242,9 @@ class Search {
     });
     return picked;
   }
+}
+
+/** Whether every layer lies on a tier of its mask. */
+function within(masks: Int32Array, tierOf: readonly number[]): boolean {
+  return masks.every((mask, layer) => (mask & (1 << (tierOf[layer] ?? 0))) !== 0);
 }

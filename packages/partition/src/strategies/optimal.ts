@@ -5,7 +5,7 @@ import { allowedTiers } from '../verify/allowed-tiers.ts';
 import type { Strategy } from './strategy.ts';
 
 /** Minimum cuts beyond the first ones: as many as keep a search over a large graph to some hundredths of a second. */
-const MOST_SOLVES = 1500;
+const MOST_SOLVES = 400;
 const LAYERS_SOLVED = 20_000;
 
 /**
