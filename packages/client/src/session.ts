@@ -38,6 +38,11 @@ export interface ConnectOptions {
    * `memoryBytes` of the constraints allow, or what a cautious guess of the device's memory does.
    */
   readonly standby?: boolean;
+  /**
+   * When `connect()` resolves. `any` (default): as soon as the tiers that are ready can answer; where the device lacks weights that its
+   * share needs, it joins by a later switch. Layers that must stay on the device are waited for. `planned`: when the whole plan is ready.
+   */
+  readonly ready?: 'any' | 'planned';
   readonly signal?: AbortSignal;
   /** Called with the state of everything that takes time before the session is ready. */
   readonly onProgress?: (progress: Progress) => void;
@@ -154,13 +159,15 @@ export interface ConsideredEvent {
 export interface SessionEvents {
   /** A plan went live. */
   plan: PlanEvent;
-  /** A better plan was found and the session stays where it is; said once for as long as the same stands against the same plan. */
+  /** A better plan was found and the session stays where it is; said once per plan for each obstacle to going over to the same tiers. */
   considered: ConsideredEvent;
   progress: Progress;
   /** A tier's load or a link changed. */
   status: { readonly profiles: readonly TierProfile[]; readonly links: readonly LinkEstimate[] };
-  /** The device's backend was lost and replaced, or the edge was. */
-  lost: { readonly what: 'backend' | 'edge'; readonly reason: string };
+  /** The edge has a new version of the model and requests run on it from now on; `Session.manifest` and `sidecar` are its own. */
+  model: { readonly manifest: Manifest; readonly sidecar: Sidecar | undefined };
+  /** `backend`: the device's, which is replaced; else the name of the tier that went away. */
+  lost: { readonly what: string; readonly reason: string };
   closed: { readonly reason: string };
 }
 

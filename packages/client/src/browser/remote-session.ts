@@ -27,23 +27,29 @@ const CLOSE_TIMEOUT_MS = 1_000;
 
 /** The page's side of a session whose core lives in the session worker. */
 export class RemoteSession implements Session {
-  readonly manifest: Manifest;
-  readonly sidecar: Sidecar | undefined;
   readonly #worker: SessionWorker;
   readonly #hub = new EventHub();
   readonly #streamGoal: ThroughputGoal = new ThroughputGoal(this);
+  #model: SessionEvents['model'];
   #state: SessionState;
   #lastRequest = 0;
   #closed = false;
 
   /** Takes over an opened worker. */
   constructor(worker: SessionWorker, { manifest, sidecar, state }: Opened) {
-    this.manifest = manifest;
-    this.sidecar = sidecar;
+    this.#model = { manifest, sidecar };
     this.#worker = worker;
     this.#state = state;
     worker.onMessage((message) => this.#hear(message));
     void worker.failed.then((error) => this.#end(error.message));
+  }
+
+  get manifest(): Manifest {
+    return this.#model.manifest;
+  }
+
+  get sidecar(): Sidecar | undefined {
+    return this.#model.sidecar;
   }
 
   get report(): PlanReport {
@@ -112,6 +118,7 @@ export class RemoteSession implements Session {
   #hear(message: SessionMessage): void {
     if (message.type !== 'event') return;
     this.#state = message.state;
+    if (message.event === 'model') this.#model = message.detail;
     if (message.event !== 'closed') this.#hub.emit(message.event, message.detail as never);
   }
 

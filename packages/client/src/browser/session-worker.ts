@@ -7,7 +7,15 @@ import type { CoreSession } from '../session-core/core-session.ts';
 import { browserHost } from './browser-host.ts';
 import type { SessionApi, SessionMessage, SessionPorts, SessionState } from './session-api.ts';
 
-const EVENTS = ['plan', 'progress', 'status', 'lost', 'closed'] as const satisfies (keyof SessionEvents)[];
+const EVENTS = [
+  'plan',
+  'model',
+  'considered',
+  'progress',
+  'status',
+  'lost',
+  'closed',
+] as const satisfies (keyof SessionEvents)[];
 
 globalThis.addEventListener(
   'message',

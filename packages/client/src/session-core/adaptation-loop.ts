@@ -1,12 +1,10 @@
 import { AdaptationPolicy, type Declined, type SwitchCost } from '../adaptation/index.ts';
 import type { EventHub } from './event-hub.ts';
 import type { LivePlan } from './live-plan.ts';
-import type { LoadedModel } from './load-model.ts';
 import { problemFor } from './plan-session.ts';
 
 /** What an {@link AdaptationLoop} works with. */
 export interface AdaptationParts {
-  readonly model: LoadedModel;
   readonly plan: LivePlan;
   readonly hub: EventHub;
   /** Aborted when the session ends. */
@@ -27,18 +25,22 @@ const BUILD_BYTES_PER_MS = 2e6;
 /** Looks, whenever something changed, whether the session should leave its plan, and has it switch. */
 export class AdaptationLoop {
   readonly #parts: AdaptationParts;
-  readonly #policy: AdaptationPolicy;
+  #policy: AdaptationPolicy;
   #begunMs: number[] = [];
   #running = 0;
   #timer: { readonly atMs: number; readonly id: ReturnType<typeof setTimeout> } | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
-  #lastDeclined = '';
+  /** What was said to stand against which kind of plan since the last switch. */
+  readonly #said = new Set<string>();
 
   constructor(parts: AdaptationParts) {
     this.#parts = parts;
-    this.#policy = new AdaptationPolicy(parts.model.manifest);
+    this.#policy = new AdaptationPolicy(parts.plan.model.manifest);
+    parts.hub.on('model', ({ manifest }) => {
+      this.#policy = new AdaptationPolicy(manifest);
+    });
     parts.hub.on('plan', ({ report }) => {
-      this.#lastDeclined = '';
+      this.#said.clear();
       this.#policy.adopted(performance.now(), report.problem);
     });
     parts.ending.addEventListener('abort', () => clearTimeout(this.#timer?.id), { once: true });
@@ -88,13 +90,13 @@ export class AdaptationLoop {
     this.#lookedMs = performance.now();
     if (this.#running > 0) this.#lookIn(WATCH_EVERY_MS);
     const { plan, hub } = this.#parts;
-    if (plan.switching || plan.failing) return;
+    if (!plan.ready || plan.switching || plan.failing) return;
     const { report, tierOf: current } = plan.epoch.parts;
     const { goal, situation } = plan;
     const tiers = situation.profiles.map(({ tier }) => tier).join();
     // A session whose tiers come and go is planned anew by whoever noticed.
     if (situation.profiles.length < 2 || tiers !== report.problem.tiers.join()) return;
-    const { model } = this.#parts;
+    const { model } = plan;
     const fitted = (fittedTo: readonly number[]) => problemFor(model, situation, { goal, fittedTo });
     const verdict = this.#policy.consider({
       nowMs: this.#lookedMs,
@@ -107,7 +109,7 @@ export class AdaptationLoop {
     if (verdict.kind === 'declined') this.#decline(verdict);
     if (verdict.kind !== 'switch') return;
     const { reason, predictedGainMs, bytes } = verdict;
-    plan.switchTo({ reason, effect: { predictedGainMs, bytes } }).catch((error: Error) => {
+    plan.switchTo({ reason, effect: { predictedGainMs, bytes }, background: true }).catch((error: Error) => {
       hub.emit('considered', {
         reason: `the switch failed: ${error.message}`,
         obstacle: 'failure',
@@ -118,9 +120,10 @@ export class AdaptationLoop {
 
   #decline({ obstacle, reason, tierOf, predictedGainMs, bytes, againInMs }: Declined): void {
     if (againInMs !== undefined) this.#lookIn(againInMs);
-    const what = `${obstacle} ${tierOf.join('')}`;
-    if (what === this.#lastDeclined) return;
-    this.#lastDeclined = what;
+    // Plans over the same tiers whose borders differ by a layer or two are one and the same to whoever reads it.
+    const what = `${obstacle} ${[...new Set(tierOf)].toSorted().join()}`;
+    if (this.#said.has(what)) return;
+    this.#said.add(what);
     this.#parts.hub.emit('considered', { reason, obstacle, tierOf, predictedGainMs, bytes });
   }
 
@@ -132,8 +135,8 @@ export class AdaptationLoop {
   }
 
   #costOf(tierOf: readonly number[]): SwitchCost {
-    const { model, plan } = this.#parts;
-    const { manifest, store } = model;
+    const { plan } = this.#parts;
+    const { manifest, store } = plan.model;
     const layers = manifest.layers.filter((_, index) => tierOf[index] === 0);
     const weights = new Map(layers.flatMap((layer) => (layer.weights ?? []).map(({ id, bytes }) => [id, bytes])));
     const all = [...weights.values()].reduce((sum, bytes) => sum + bytes, 0);

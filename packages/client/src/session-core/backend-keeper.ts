@@ -1,5 +1,5 @@
 import type { Backend, BackendName } from '@d3/runtime';
-import type { Device } from './device.ts';
+import type { Device, NetworkCosts } from './device.ts';
 
 /** What a {@link BackendKeeper} asks of its session. */
 export interface BackendListener {
@@ -15,21 +15,21 @@ const REJOIN_AFTER_MS = 5_000;
 /** Keeps the device's backends: notices a loss, goes on with another, comes back, and ends those that nobody uses. */
 export class BackendKeeper {
   readonly #device: Device;
-  readonly #flops: number;
+  readonly #network: NetworkCosts;
   readonly #listener: BackendListener;
   readonly #ending: AbortSignal;
   readonly #open = new Set<Backend>();
 
   /**
-   * @param options.flops - of the network, for which the faster backend is chosen
+   * @param options.network - for which the faster backend is chosen
    * @param options.ending - aborted when the session ends
    */
   constructor(
     device: Device,
-    options: { readonly flops: number; readonly ending: AbortSignal; readonly listener: BackendListener },
+    options: { readonly network: NetworkCosts; readonly ending: AbortSignal; readonly listener: BackendListener },
   ) {
     this.#device = device;
-    this.#flops = options.flops;
+    this.#network = options.network;
     this.#ending = options.ending;
     this.#listener = options.listener;
     this.#watch(device.backend);
@@ -61,12 +61,12 @@ export class BackendKeeper {
   async #goOn(lost: BackendName, reason: string): Promise<void> {
     await this.#listener.onLost(`${lost}: ${reason}`, () => this.#use(lost));
     if (this.#ending.aborted || this.#device.backend.name === lost) return;
-    if (this.#device.preferred(this.#flops) !== lost) return;
+    if (this.#device.preferred(this.#network) !== lost) return;
     const timer = setTimeout(() => void this.#listener.onRejoin(lost, () => this.#use()), REJOIN_AFTER_MS);
     this.#ending.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
   async #use(except?: BackendName): Promise<void> {
-    this.#watch(await this.#device.use(this.#flops, except));
+    this.#watch(await this.#device.use(this.#network, except));
   }
 }

@@ -1,12 +1,12 @@
 import type { TierProfile } from '@d3/profile';
 import { clientError } from '../errors.ts';
 import type { ConnectOptions, Fallback } from '../session.ts';
-import { CoreSession } from './core-session.ts';
-import { Device } from './device.ts';
+import { CoreSession, type SessionParts } from './core-session.ts';
+import { Device, networkCosts } from './device.ts';
 import { type EdgeAddress, parseEdgeAddress } from './edge-address.ts';
 import type { EdgeConnections, TierAddress } from './edge-keeper.ts';
 import type { Host } from './host.ts';
-import { type LoadedModel, loadModel } from './load-model.ts';
+import { isHash, type LoadedModel, loadModel } from './load-model.ts';
 import { parseGoal } from './parse-goal.ts';
 import type { Goal } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
@@ -37,14 +37,15 @@ export async function connectSession(host: Host, options: ConnectOptions): Promi
   let uplink: Uplink | undefined;
   let session: CoreSession | undefined;
   try {
-    await device.use(model.manifest.totalFlops);
+    await device.use(networkCosts(model.manifest));
     uplink = checked.address && (await openUplink(host, checked, { device, address: checked.address, signal }));
     const { edge, fallback = 'any', standby = true } = options;
     const connections = connectionsOf(host, checked, { model, device });
     session = new CoreSession({
       ...{ host, model, device, goal: checked.goal, edge, fallback, standby, connections, uplink },
+      version: versionOf(host, checked),
     });
-    await session.start(bar, signal);
+    await session.start(bar, { ready: options.ready ?? 'any', signal });
     return session;
   } catch (error) {
     uplink?.client.close();
@@ -60,6 +61,8 @@ function checkOptions(host: Host, options: ConnectOptions): Checked {
   if (typeof model !== 'string' || model === '') throw refuse('model', model, 'give a name, a hash or a URL');
   if (!(Number.isFinite(slowdown) && slowdown >= 1)) throw refuse('slowdown', slowdown, 'give a factor of at least 1');
   const { fallback = 'any' } = options;
+  const { ready = 'any' } = options;
+  if (ready !== 'any' && ready !== 'planned') throw refuse('ready', ready, "use 'any' or 'planned'");
   if (!FALLBACKS.includes(fallback)) throw refuse('fallback', fallback, `choose from ${FALLBACKS.join(', ')}`);
   for (const name of options.backends ?? []) {
     if (!host.backends.includes(name)) throw refuse('backends', name, `choose from ${host.backends.join(', ')}`);
@@ -110,6 +113,13 @@ async function loadFromEdge(
     const { problem } = (error as { details?: { problem?: unknown } }).details ?? {};
     throw await edgeUnreachable(host, { edge: address.link, problem: String(problem), cause: error });
   }
+}
+
+/** A model that is asked for by its name may be replaced at the edge. */
+function versionOf(host: Host, { options, address }: Checked): SessionParts['version'] {
+  const { model, token } = options;
+  if (address === undefined || isHash(model)) return undefined;
+  return { name: model, load: (signal) => loadModel(host, { model, edge: address, token, signal }) };
 }
 
 /** How the session gets its later links. */

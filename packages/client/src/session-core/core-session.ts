@@ -2,7 +2,7 @@ import { isD3Error } from '@d3/errors';
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport } from '@d3/partition';
 import type { LinkEstimate, LinkFit, TierProfile } from '@d3/profile';
-import { abortable, type BackendName, readAnswer, type Sidecar } from '@d3/runtime';
+import { type BackendName, readAnswer, type Sidecar } from '@d3/runtime';
 import { expectedLink, stalledMs } from '../adaptation/index.ts';
 import { clientError } from '../errors.ts';
 import type {
@@ -20,19 +20,22 @@ import type { FrameSource } from '../stream/stream-frames.ts';
 import { ThroughputGoal } from '../stream/throughput-goal.ts';
 import { AdaptationLoop } from './adaptation-loop.ts';
 import { BackendKeeper } from './backend-keeper.ts';
-import type { Device } from './device.ts';
+import { missingBytes, mustHold } from './cold-start.ts';
+import { type Device, networkCosts } from './device.ts';
 import { DeviceSpeed } from './device-speed.ts';
 import { type EdgeConnections, EdgeKeeper } from './edge-keeper.ts';
 import { EventHub } from './event-hub.ts';
 import type { Host } from './host.ts';
+import { interfaceChange } from './interface-change.ts';
 import { LivePlan, type Surroundings } from './live-plan.ts';
 import type { LoadedModel } from './load-model.ts';
 import { parseGoal } from './parse-goal.ts';
-import type { Goal } from './plan-session.ts';
+import { type Goal, planSession } from './plan-session.ts';
 import type { ProgressBar } from './progress-bar.ts';
 import { readInput } from './request-input.ts';
 import { RequestRunner } from './request-runner.ts';
 import { Scopes } from './scopes.ts';
+import { sleep } from './sleep.ts';
 import { Standby } from './standby.ts';
 import type { Uplink } from './uplink.ts';
 
@@ -49,6 +52,10 @@ export interface SessionParts {
   readonly fallback: Fallback;
   /** Whether the device fetches what it needs to go on alone. */
   readonly standby: boolean;
+  /** How the model is found again by its name, where that may come to mean another version. */
+  readonly version?:
+    | { readonly name: string; readonly load: (signal: AbortSignal) => Promise<LoadedModel> }
+    | undefined;
   /** The first link; absent for a device alone. */
   readonly uplink: Uplink | undefined;
 }
@@ -58,8 +65,6 @@ const DEADLINE_MS = 30_000;
 const MAX_DEADLINE_MS = 2 ** 31 - 1_000;
 /** The session core: one model, one live plan, and the requests that run on it. It knows neither browser nor Node. */
 export class CoreSession implements Session {
-  readonly manifest: Manifest;
-  readonly sidecar: Sidecar | undefined;
   readonly #parts: SessionParts;
   readonly #hub = new EventHub();
   readonly #scopes = new Scopes();
@@ -72,21 +77,21 @@ export class CoreSession implements Session {
   readonly #runner: RequestRunner;
   readonly #streamGoal: ThroughputGoal = new ThroughputGoal(this);
   #lastRequest = 0;
+  /** Of the model's version that was taken, or refused, last. */
+  #seenHash: string | undefined;
 
   /** Takes the parts over. Not usable before {@link start}. */
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    this.manifest = parts.model.manifest;
-    this.sidecar = parts.model.sidecar;
     const { signal: ending } = this.#ending;
     this.#edge = new EdgeKeeper(parts.connections, ending, {
       onStatus: () => this.#changed(),
-      onTiers: (reason) => void this.#switchOrFail(reason),
+      onTiers: (change) => void this.#followTiers(change),
       onLost: (reason) => void this.#leaveEdge(reason),
       onBack: (reason) => void this.#switchOrFail(reason),
     });
     this.#backends = new BackendKeeper(parts.device, {
-      flops: this.manifest.totalFlops,
+      network: networkCosts(parts.model.manifest),
       ending,
       listener: {
         onLost: async (reason, before) => {
@@ -105,16 +110,23 @@ export class CoreSession implements Session {
       look: () => this.#look(),
       onRelease: () => this.#endIdle(),
     });
-    const { model } = parts;
-    this.#adaptation = new AdaptationLoop({ model, plan: this.#plan, hub: this.#hub, ending });
-    this.#speed = new DeviceSpeed(model.manifest, () => this.#changed());
+    this.#adaptation = new AdaptationLoop({ plan: this.#plan, hub: this.#hub, ending });
+    this.#speed = new DeviceSpeed(parts.model.manifest, () => this.#changed());
+    this.#hub.on('model', ({ manifest }) => this.#speed.useModel(manifest));
     this.#runner = new RequestRunner({
-      manifest: this.manifest,
       plan: this.#plan,
       onRun: ({ backend, layers, computeMs }) =>
         this.#speed.observe({ backend: backend as BackendName, layers, computeMs }, parts.device.profile),
     });
     if (parts.uplink !== undefined) this.#edge.adopt(parts.uplink);
+  }
+
+  get manifest(): Manifest {
+    return this.#plan.model.manifest;
+  }
+
+  get sidecar(): Sidecar | undefined {
+    return this.#plan.model.sidecar;
   }
 
   get report(): PlanReport {
@@ -133,17 +145,24 @@ export class CoreSession implements Session {
     return this.#edge.tiers.links;
   }
 
-  /** Makes the first plan and its epoch. @throws D3Error as {@link replan} */
-  async start(bar: ProgressBar, signal?: AbortSignal): Promise<void> {
-    await this.#plan.switchTo({ reason: 'connected', bar, signal });
-    const { model, host, standby } = this.#parts;
-    const { signal: ending } = this.#ending;
-    const busy = () => this.#adaptation.running > 0 || this.#plan.switching;
-    if (!standby || this.#parts.edge === undefined) return;
-    const prepare = (until: AbortSignal) => this.#plan.prepareAlone(until);
-    const waiting = new Standby({ model, memoryBytes: host.memoryBytes, busy, prepare, ending });
-    this.#hub.on('plan', () => waiting.wake());
-    waiting.wake();
+  /**
+   * Makes the first plan and its epoch.
+   *
+   * @param options.ready - `any`: where the device lacks weights, without the device at first
+   * @throws D3Error as {@link replan}
+   */
+  async start(
+    bar: ProgressBar,
+    options: { readonly ready: 'any' | 'planned'; readonly signal: AbortSignal | undefined },
+  ): Promise<void> {
+    const { ready, signal } = options;
+    if (ready === 'any' && (await this.#startWithoutDevice(bar, signal))) void this.#bringDevice();
+    else await this.#plan.switchTo({ reason: 'connected', bar, signal });
+    if (this.#parts.standby && this.#parts.edge !== undefined) {
+      this.#standBy();
+      this.#hub.on('model', () => this.#standBy());
+    }
+    this.#changed();
   }
 
   on<E extends keyof SessionEvents>(event: E, listener: (detail: SessionEvents[E]) => void): () => void {
@@ -169,13 +188,14 @@ export class CoreSession implements Session {
     const scope = this.#scopes.open({ signal, timeout: { afterMs: deadlineMs, reason } });
     try {
       const limits = { signal: scope.signal, deadlineAtMs: startedMs + deadlineMs };
-      const prepared = await abortable(readInput(this.#parts.model, input, this.#parts.host), scope.signal);
+      const readFor = (model: LoadedModel) => readInput(model, input, this.#parts.host);
       const ended = this.#adaptation.begin();
-      const { epoch, run } = await this.#runner.run(prepared, limits).finally(ended);
+      const { epoch, run } = await this.#runner.run(readFor, limits).finally(ended);
       const { outputs, placement, hops, crossed } = run;
-      const answers = this.sidecar === undefined ? [] : readAnswer(outputs, this.sidecar);
+      const { model, number } = epoch.parts;
+      const answers = model.sidecar === undefined ? [] : readAnswer(outputs, model.sidecar);
       const totalMs = performance.now() - startedMs;
-      return { outputs, answers, placement, hops, totalMs, epoch, ...(inspect && { crossed }) };
+      return { outputs, answers, placement, hops, totalMs, epoch: number, ...(inspect && { crossed }) };
     } finally {
       scope.end();
     }
@@ -202,6 +222,94 @@ export class CoreSession implements Session {
   #changed(): void {
     this.#hub.emit('status', { profiles: this.profiles, links: this.links });
     this.#adaptation.changed();
+    void this.#followModel();
+  }
+
+  /** Answers by the other tiers while the device gets its weights; tells whether that is worth it, and can be. */
+  async #startWithoutDevice(bar: ProgressBar, signal: AbortSignal | undefined): Promise<boolean> {
+    const { model, goal, host, device } = this.#parts;
+    if (this.#edge.uplink === undefined || mustHold(goal.constraints, device.profile.tier)) return false;
+    const { tierOf } = planSession(model, this.#plan.situation, goal);
+    const layers = tierOf.flatMap((tier, layer) => (tier === 0 ? [layer] : []));
+    if ((await missingBytes(model, host.cache, layers)) === 0) return false;
+    try {
+      const reason = 'connected; the device is getting its weights';
+      await this.#plan.switchTo({ reason, bar, signal, withoutDevice: true });
+      return true;
+    } catch (error) {
+      if (isD3Error(error, 'CLIENT_PLAN_INFEASIBLE')) return false;
+      throw error;
+    }
+  }
+
+  /** Has the device join a plan that was made without it; tries until it has. */
+  async #bringDevice(): Promise<void> {
+    const { tier } = this.#parts.device.profile;
+    const { signal } = this.#ending;
+    const isMissing = () => this.report.problem.constraints.unavailable?.includes(tier) === true;
+    for (let pauseMs = 500; isMissing() && !signal.aborted; pauseMs = Math.min(30_000, 2 * pauseMs)) {
+      try {
+        await this.#plan.switchTo({ reason: 'the device is ready', background: true });
+      } catch {
+        // Another switch went first, or the weights cannot be had just now.
+        await sleep(pauseMs, signal);
+      }
+    }
+  }
+
+  /** Gets the device ready to go on alone, while nothing else is to be done. */
+  #standBy(): void {
+    const { host } = this.#parts;
+    const busy = () => this.#adaptation.running > 0 || this.#plan.switching;
+    const prepare = (until: AbortSignal) => this.#plan.prepareAlone(until);
+    const { memoryBytes } = host;
+    const { model } = this.#plan;
+    const standby = new Standby({ model, memoryBytes, busy, prepare, ending: this.#ending.signal });
+    const stop = this.#hub.on('plan', () => (this.#plan.model === model ? standby.wake() : stop()));
+    standby.wake();
+  }
+
+  /** Goes over to another version of the model, if the edge has one that is asked for alike. */
+  async #followModel(): Promise<void> {
+    const { name, load } = this.#parts.version ?? {};
+    if (!this.#plan.ready) return;
+    const hash = name === undefined ? undefined : this.#edge.uplink?.models[name];
+    if (load === undefined || hash === undefined || hash === this.manifest.hash || hash === this.#seenHash) return;
+    this.#seenHash = hash;
+    try {
+      const model = await load(this.#ending.signal);
+      if (model.manifest.hash === this.manifest.hash) return;
+      const obstacle = interfaceChange(this.manifest, model.manifest);
+      if (obstacle !== undefined) throw new Error(obstacle);
+      await this.#plan.switchTo({ reason: `the edge has another version of model '${name}'`, model });
+    } catch (error) {
+      if (this.#ending.signal.aborted) return;
+      const reason = `another version of model '${name}' cannot be used: ${(error as Error).message}`;
+      const { tierOf } = this.#plan.epoch.parts;
+      this.#hub.emit('considered', { reason, obstacle: 'failure', tierOf, predictedGainMs: 0, bytes: 0 });
+    }
+  }
+
+  /** Plans anew for the tiers that there are. */
+  async #followTiers({
+    gone,
+    come,
+  }: {
+    readonly gone: readonly string[];
+    readonly come: readonly string[];
+  }): Promise<void> {
+    // A first plan is made for what is there when its turn comes.
+    if (!this.#plan.ready) return;
+    for (const what of gone) this.#hub.emit('lost', { what, reason: 'the edge says that it is away' });
+    const { report, tierOf } = this.#plan.epoch.parts;
+    const missed = gone.filter((tier) => tierOf.includes(report.problem.tiers.indexOf(tier)));
+    if (missed.length > 0 && this.#parts.fallback === 'fail') {
+      const problem = "fallback is 'fail'";
+      this.#plan.fail(clientError('CLIENT_TIER_AWAY', { tiers: missed.join(', '), problem }));
+      return;
+    }
+    const words = [...gone.map((tier) => `the ${tier} is away`), ...come.map((tier) => `the ${tier} is there`)];
+    await this.#switchOrFail(words.join('; '));
   }
 
   /** Plans without the edge, as policy allows; where there is no way on, requests fail until it is back. */

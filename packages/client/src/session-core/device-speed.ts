@@ -14,7 +14,7 @@ export interface DeviceRun {
 
 /** How fast the device's backends are: as they were measured, corrected by what segments really take here. */
 export class DeviceSpeed {
-  readonly #costs: readonly LayerCost[];
+  #costs: readonly LayerCost[];
   readonly #onChange: () => void;
   readonly #corrections = new Map<BackendName, { readonly idle: TierProfile; readonly correction: TierCorrection }>();
   #toldScale = 1;
@@ -23,6 +23,11 @@ export class DeviceSpeed {
   constructor(manifest: Manifest, onChange: () => void) {
     this.#costs = layerCosts(manifest);
     this.#onChange = onChange;
+  }
+
+  /** Another model's layers run from now on. */
+  useModel(manifest: Manifest): void {
+    this.#costs = layerCosts(manifest);
   }
 
   /** A backend's profile, as it is now. @param idle - as it was measured */

@@ -6,8 +6,8 @@ import type { Uplink } from './uplink.ts';
 export interface EdgeListener {
   /** A tier's load or a link changed. */
   readonly onStatus: () => void;
-  /** A tier behind the edge came or went: plans made before may name what is not there. */
-  readonly onTiers: (reason: string) => void;
+  /** Tiers behind the edge came or went: plans made before may name what is not there. */
+  readonly onTiers: (change: { readonly gone: readonly string[]; readonly come: readonly string[] }) => void;
   /** The edge can no longer be used. */
   readonly onLost: (reason: string) => void;
   /** Tiers past the device can be used again. */
@@ -118,10 +118,13 @@ export class EdgeKeeper {
     void uplink.client.closed.then(() => this.#open.delete(uplink));
     uplink.onStatus = () => {
       if (this.uplink !== uplink) return;
+      const before = this.#tiers.present;
       const changed = this.#tiers.learn(uplink);
+      const now = this.#tiers.present;
       this.#listener.onStatus();
-      const { away } = this.#tiers;
-      if (changed) this.#listener.onTiers(away.length === 0 ? 'every tier is there' : `${away.join(', ')} went away`);
+      if (!changed) return;
+      const [gone, come] = [before.filter((tier) => !now.includes(tier)), now.filter((tier) => !before.includes(tier))];
+      this.#listener.onTiers({ gone, come });
     };
     return true;
   }

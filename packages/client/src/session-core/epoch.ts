@@ -2,11 +2,13 @@ import type { Manifest } from '@d3/onnx';
 import type { PlanReport, Segmentation } from '@d3/partition';
 import type { Backend } from '@d3/runtime';
 import type { DeviceStage } from './device-work.ts';
+import type { LoadedModel } from './load-model.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What makes an epoch. */
 export interface EpochParts {
   readonly number: number;
+  readonly model: LoadedModel;
   readonly report: PlanReport;
   readonly tierOf: readonly number[];
   readonly segmentation: Segmentation;

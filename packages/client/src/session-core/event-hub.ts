@@ -7,6 +7,7 @@ type Listeners = { readonly [E in keyof SessionEvents]: Set<Listener<E>> };
 export class EventHub {
   readonly #listeners: Listeners = {
     plan: new Set(),
+    model: new Set(),
     considered: new Set(),
     progress: new Set(),
     status: new Set(),

@@ -46,7 +46,7 @@ export class KnownTiers {
    * @returns whether a tier came or went
    */
   learn({ profiles, links }: TierReport): boolean {
-    const before = this.#present().join();
+    const before = this.present.join();
     const there = new Map(profiles.map((profile, index) => [profile.tier, { profile, link: links[index] ?? NO_HOP }]));
     const names = [...this.#profiles.map(({ tier }) => tier), ...profiles.map(({ tier }) => tier)];
     const all = [...new Set(names)];
@@ -58,7 +58,7 @@ export class KnownTiers {
     });
     this.#profiles = merged.filter((profile) => profile !== undefined);
     this.#away = new Set(all.filter((tier) => !there.has(tier)));
-    return this.#present().join() !== before;
+    return this.present.join() !== before;
   }
 
   /** No tier can be used; what is known of them stays. */
@@ -66,7 +66,8 @@ export class KnownTiers {
     this.#away = new Set(this.#profiles.map(({ tier }) => tier));
   }
 
-  #present(): readonly string[] {
+  /** Names of the tiers that can be used now. */
+  get present(): readonly string[] {
     return this.#profiles.map(({ tier }) => tier).filter((tier) => !this.#away.has(tier));
   }
 }

@@ -52,7 +52,16 @@ export interface Switch {
   readonly signal?: AbortSignal | undefined;
   /** Something was lost: the device goes on from what it has prepared, and prepares only what it lacks. */
   readonly forced?: boolean;
+  /** Others need not wait for it: one that is asked for meanwhile aborts it. */
+  readonly background?: boolean;
+  /** The device is not ready: it gets no layer. */
+  readonly withoutDevice?: boolean;
+  /** Default: the model of the plan before it. */
+  readonly model?: LoadedModel;
 }
+
+/** Why a switch in the background was given up. */
+const SUPERSEDED = 'another switch goes first';
 
 /** A loss that is not announced within this time after what ran failed was none of a tier. */
 const UNANNOUNCED_MS = 1_000;
@@ -74,6 +83,9 @@ export class LivePlan {
   #switches = 0;
   #switching: Promise<unknown> = Promise.resolve();
   #outage: Error | undefined;
+  #model: LoadedModel;
+  /** Of the switch in the background that is being made. */
+  #background: AbortController | undefined;
   readonly #liveListeners = new Set<(epoch: Epoch) => void>();
   /** Layers that the live plan gives to others, prepared here. */
   #standby: { readonly epoch: Epoch; readonly lease: SessionLease } | undefined;
@@ -81,6 +93,12 @@ export class LivePlan {
   constructor(parts: LivePlanParts) {
     this.#parts = parts;
     this.#goal = parts.goal;
+    this.#model = parts.model;
+  }
+
+  /** The model of the live plan. */
+  get model(): LoadedModel {
+    return this.#model;
   }
 
   /** The live epoch. @throws D3Error `CLIENT_CLOSED` before the first */
@@ -107,6 +125,7 @@ export class LivePlan {
    */
   switchTo(how: Switch): Promise<Epoch> {
     this.#switches += 1;
+    this.#background?.abort(new Error(SUPERSEDED));
     const work = this.#switching
       .then(() => this.#switchNow(how))
       .finally(() => {
@@ -128,7 +147,7 @@ export class LivePlan {
 
   /** What is known for the next plan. */
   get situation(): Situation {
-    return { ...this.#parts.look(), codedBytes: this.#codedBytes };
+    return this.#situation();
   }
 
   /** Links that any epoch, live or retired, still uses. */
@@ -149,6 +168,11 @@ export class LivePlan {
   /** Whether requests fail until another plan goes live. */
   get failing(): boolean {
     return this.#outage !== undefined;
+  }
+
+  /** Whether there is a live plan. */
+  get ready(): boolean {
+    return this.#live !== undefined;
   }
 
   /** Whether a switch is being made. */
@@ -184,7 +208,7 @@ export class LivePlan {
     const { situation, goal } = this;
     const { tierOf, report } = parts;
     if (situation.profiles.map(({ tier }) => tier).join() !== report.problem.tiers.join()) return undefined;
-    const problem = problemFor(this.#parts.model, situation, { goal, fittedTo: tierOf });
+    const problem = problemFor(parts.model, situation, { goal, fittedTo: tierOf });
     const { latencyMs, breakdown } = evaluate(problem, tierOf);
     if (sentMs === undefined) return latencyMs;
     const { stalledMs } = situation;
@@ -203,11 +227,11 @@ export class LivePlan {
     if (epoch === undefined || this.#standby?.epoch === epoch) return;
     const { backend, stages } = epoch.parts;
     const mine = new Set(stages.flatMap(({ layers }) => layers));
-    const layers = this.#parts.model.manifest.layers.map((_, layer) => layer).filter((layer) => !mine.has(layer));
+    const layers = this.#model.manifest.layers.map((_, layer) => layer).filter((layer) => !mine.has(layer));
     if (layers.length === 0) return;
-    const id = await segmentId(this.#parts.model, backend, layers);
+    const id = await segmentId(this.#model, backend, layers);
     const progress = { expectBytes: () => undefined, count: () => undefined, loaded: () => undefined };
-    const spec = () => fetchSegment(this.#parts.model, { id, layers, progress, signal });
+    const spec = () => fetchSegment(this.#model, { id, layers, progress, signal });
     const lease = await this.#segmentsOf(backend).lend(id, spec, { signal });
     if (this.#live !== epoch || signal.aborted) return lease.release();
     this.#standby = { epoch, lease };
@@ -225,8 +249,21 @@ export class LivePlan {
     this.#live?.retire();
   }
 
-  async #switchNow({ reason, effect, goal, before, bar, signal, forced = false }: Switch): Promise<Epoch> {
-    const { model, hub, scopes, look } = this.#parts;
+  async #switchNow(how: Switch): Promise<Epoch> {
+    if (how.background !== true) return await this.#make(how);
+    this.#background = new AbortController();
+    try {
+      // Whoever asked meanwhile waits already.
+      if (this.#switches > 1) throw new Error(SUPERSEDED);
+      return await this.#make({ ...how, signal: this.#background.signal });
+    } finally {
+      this.#background = undefined;
+    }
+  }
+
+  async #make(how: Switch): Promise<Epoch> {
+    const { reason, effect, goal, before, bar, signal, forced = false, model = this.#model } = how;
+    const { hub, scopes } = this.#parts;
     const scope = scopes.open({ signal });
     try {
       scope.signal.throwIfAborted();
@@ -234,8 +271,8 @@ export class LivePlan {
       const shown = bar ?? new ProgressBar((progress) => hub.emit('progress', progress));
       shown.enter('plan');
       const next = { ...this.#goal, ...goal };
-      const { backend, uplink, ...situation } = look();
-      const plan = planSession(model, { ...situation, codedBytes: this.#codedBytes }, next);
+      const { backend, uplink, ...situation } = this.#situation(how.withoutDevice);
+      const plan = planSession(model, situation, next);
       this.#lastEpoch += 1;
       const epoch = await makeEpoch({
         number: this.#lastEpoch,
@@ -244,12 +281,13 @@ export class LivePlan {
         backend,
         uplink,
         segments: this.#segmentsOf(backend),
-        onto: forced ? this.#preparedOn(backend) : [],
+        onto: forced && model === this.#model ? this.#preparedOn(backend) : [],
         bar: shown,
         signal: scope.signal,
         onRelease: (released) => this.#forget(released),
       });
       this.#goLive(epoch, next, scope.signal);
+      this.#adoptModel(model);
       hub.emit('plan', { epoch: epoch.parts.number, report: epoch.parts.report, reason, ...effect });
       return epoch;
     } finally {
@@ -264,6 +302,19 @@ export class LivePlan {
     const segments = new SessionCache(backend, { maxWeightBytes: 0 });
     this.#segments.set(backend, segments);
     return segments;
+  }
+
+  #adoptModel(model: LoadedModel): void {
+    if (model === this.#model) return;
+    this.#model = model;
+    this.#codedBytes.clear();
+    this.#parts.hub.emit('model', { manifest: model.manifest, sidecar: model.sidecar });
+  }
+
+  #situation(withoutDevice = false): Situation & Surroundings {
+    const seen = this.#parts.look();
+    const device = withoutDevice ? seen.profiles.slice(0, 1).map(({ tier }) => tier) : [];
+    return { ...seen, away: [...seen.away, ...device], codedBytes: this.#codedBytes };
   }
 
   /** Layers that the device has prepared for the live plan, stage by stage. */

@@ -10,6 +10,11 @@ const MAX_SIDECAR_BYTES = 4 << 20;
 const MAX_LISTING_BYTES = 8 << 20;
 const HASH = /^[0-9a-f]{64}$/;
 
+/** Whether a model is asked for by its hash, so for one version. */
+export function isHash(model: string): boolean {
+  return HASH.test(model);
+}
+
 /** A packed model without its weights. */
 export interface LoadedModel {
   readonly manifest: Manifest;

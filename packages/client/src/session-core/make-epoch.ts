@@ -52,7 +52,7 @@ export async function makeEpoch(request: EpochRequest): Promise<Epoch> {
     throw failed?.reason;
   }
   bar.enter('ready');
-  const parts = { number, ...plan, segmentation, backend, uplink, stages: stages.value };
+  const parts = { number, model, ...plan, segmentation, backend, uplink, stages: stages.value };
   const epoch: Epoch = new Epoch(parts, () => {
     if (uplink !== undefined) release(uplink, number);
     request.onRelease(epoch);

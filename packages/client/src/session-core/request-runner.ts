@@ -1,15 +1,15 @@
 import { isD3Error } from '@d3/errors';
-import type { Manifest } from '@d3/onnx';
 import type { SegmentTiming } from '@d3/protocol';
+import { abortable } from '@d3/runtime';
 import { DeviceWork } from './device-work.ts';
 import type { Epoch } from './epoch.ts';
 import type { LivePlan } from './live-plan.ts';
+import type { LoadedModel } from './load-model.ts';
 import type { RequestInput } from './request-input.ts';
 import { type RequestRun, runRequest } from './run-request.ts';
 
 /** What a {@link RequestRunner} works with. */
 export interface RunnerParts {
-  readonly manifest: Manifest;
   readonly plan: LivePlan;
   /** Told of each segment that ran on the device. */
   readonly onRun: (timing: SegmentTiming) => void;
@@ -22,9 +22,12 @@ export interface RequestLimits {
   readonly deadlineAtMs: number;
 }
 
+/** Makes a model's inputs of what the caller gave. */
+export type ReadFor = (model: LoadedModel) => Promise<RequestInput>;
+
 /** An answer, and the epoch that gave it. */
 export interface Answered {
-  readonly epoch: number;
+  readonly epoch: Epoch;
   readonly run: RequestRun;
 }
 
@@ -66,13 +69,22 @@ export class RequestRunner {
   /**
    * Runs one request.
    *
-   * @throws D3Error what a tier or the link says, or why no plan is left; the signal's reason when aborted
+   * @throws D3Error what reading the input, a tier or the link says, or why no plan is left; the signal's reason when aborted
    */
-  async run(input: RequestInput, limits: RequestLimits): Promise<Answered> {
+  async run(readFor: ReadFor, limits: RequestLimits): Promise<Answered> {
     const { plan } = this.#parts;
+    let model = plan.usableEpoch.parts.model;
+    let input = await abortable(readFor(model), limits.signal);
     let work = new DeviceWork();
     for (let attempt = 0; ; attempt += 1) {
       const epoch = plan.usableEpoch;
+      if (epoch.parts.model !== model) {
+        // A new version may read its input otherwise, and nothing that was made is of use to it.
+        model = epoch.parts.model;
+        input = await abortable(readFor(model), limits.signal);
+        work = new DeviceWork();
+        if (plan.usableEpoch !== epoch) continue;
+      }
       try {
         return await this.#runFrom(epoch, work, { input, ...limits });
       } catch (error) {
@@ -118,7 +130,8 @@ export class RequestRunner {
   }
 
   #begin(epoch: Epoch, work: DeviceWork, request: RequestLimits & { readonly input: RequestInput }): Attempt {
-    const { manifest, onRun, plan } = this.#parts;
+    const { onRun, plan } = this.#parts;
+    const { manifest } = epoch.parts.model;
     const abort = new AbortController();
     const follow = () => abort.abort(request.signal.reason);
     if (request.signal.aborted) follow();
@@ -131,7 +144,7 @@ export class RequestRunner {
         };
         const done = await runRequest(epoch, { ...request, manifest, work, onRun, onSend, signal: abort.signal });
         plan.learnCoded(done.sent);
-        return { answer: { epoch: epoch.parts.number, run: done } };
+        return { answer: { epoch, run: done } };
       } catch (error) {
         return { error };
       } finally {
@@ -146,7 +159,7 @@ export class RequestRunner {
 
   /** Whether the answer that an attempt waits for would come later than one of another plan. */
   #isLate({ epoch, sentMs }: Attempt, next: Epoch): boolean {
-    if (sentMs === undefined || epoch === next) return false;
+    if (sentMs === undefined || epoch === next || epoch.parts.model !== next.parts.model) return false;
     const left = this.#parts.plan.outlook(epoch, sentMs);
     const anew = this.#parts.plan.outlook(next);
     return left !== undefined && anew !== undefined && anew < left;
