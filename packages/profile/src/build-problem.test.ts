@@ -68,6 +68,9 @@ describe('buildProblem()', () => {
     expect(problem.layers[0]?.computeMs[0]).toBe(2);
     expect(problem.layers[0]?.computeMs[1]).toBeCloseTo(0.6, 12);
     expect(problem.tierFixedMs).toEqual([0.5, 8.5]);
+    const outside = { ...loaded, handoffMs: 0.2 };
+    const other = buildProblem({ graph, profiles: [tier('device', 2), outside], links: [link] });
+    expect(other.tierFixedMs[1]).toBeCloseTo(3 * 0.3 + 0.2 + 7, 12);
   });
 
   it('refuses sources that do not fit together, naming the quantity', () => {

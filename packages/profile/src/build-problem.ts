@@ -1,6 +1,6 @@
 import type { Constraints, Objective, Problem } from '@d3/partition';
 import { type CostGraph, type LayerCost, layerCosts } from './cost/layer-cost.ts';
-import { predictLayerMs } from './cost/predict-layer.ts';
+import { predictLayerMs, predictSegmentMs } from './cost/predict-layer.ts';
 import { profileError } from './errors.ts';
 import type { LinkEstimate, TierProfile } from './tier-profile.ts';
 
@@ -32,7 +32,7 @@ export function buildProblem(sources: ProblemSources): Problem {
   return {
     tiers: profiles.map((profile) => profile.tier),
     concurrency: profiles.map((profile) => profile.concurrency),
-    tierFixedMs: profiles.map(({ fixedMs, load }) => fixedMs * (load?.scale ?? 1) + (load?.queueMs ?? 0)),
+    tierFixedMs: profiles.map((profile) => predictSegmentMs(profile, []) + (profile.load?.queueMs ?? 0)),
     layers: graph.layers.map((layer, index) => ({
       name: layer.name,
       kind: layer.kind,

@@ -30,6 +30,8 @@ export interface TierProfile {
   readonly gflops: number;
   /** Cost of one more segment per request: dispatch, read-back. */
   readonly fixedMs: number;
+  /** The part of `fixedMs` that lies outside the backend (changes of thread): neither slowdown nor load changes it. Absent: 0. */
+  readonly handoffMs?: number;
   /** Requests worked on at once. */
   readonly concurrency: number;
   /** Factor ≥ 1 by which the tier is slowed on purpose; above 1 its times are emulated. */

@@ -5,7 +5,12 @@ import { type Control, encodeControl, parseControl } from './index.ts';
 
 const profile = { tier: 'edge', backend: 'cpu', gflops: 12.5, fixedMs: 0.3, concurrency: 2, slowdown: 1 };
 const terms = { constantMs: 0.01, msPerFlop: 2e-8, msPerInputByte: 1e-7, msPerOutputByte: 0, msPerWeightByte: 1e-7 };
-const loaded = { ...profile, terms: { 'Conv/dense': terms, other: terms }, load: { scale: 1.25, queueMs: 3 } };
+const loaded = {
+  ...profile,
+  handoffMs: 0.1,
+  terms: { 'Conv/dense': terms, other: terms },
+  load: { scale: 1.25, queueMs: 3 },
+};
 const link = { upBytesPerMs: 2500, downBytesPerMs: 2500, delayMs: 5 };
 const error = {
   name: 'D3Error' as const,

@@ -30,6 +30,7 @@ const tierProfile = Type.Object(
     backend: name,
     gflops: rate,
     fixedMs: duration,
+    handoffMs: Type.Optional(term),
     concurrency: Type.Integer({ minimum: 1, maximum: 1 << 20 }),
     slowdown: Type.Number({ minimum: 1 }),
     terms: Type.Optional(Type.Record(Type.String({ maxLength: 64 }), kindTerms, { maxProperties: 64 })),

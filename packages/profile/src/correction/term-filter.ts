@@ -37,8 +37,14 @@ export class TermFilter {
     this.#spread = initialSpread(count);
   }
 
+  /** Handoff included, which no segment's time in the backend says anything of. */
   get fixedMs(): number {
-    return this.#profile.fixedMs * (this.#multipliers[0] ?? 1);
+    const { handoffMs = 0 } = this.#profile;
+    return this.#ownFixedMs * (this.#multipliers[0] ?? 1) + handoffMs;
+  }
+
+  get #ownFixedMs(): number {
+    return this.#profile.fixedMs - (this.#profile.handoffMs ?? 0);
   }
 
   /** Absent when the profile has none. */
@@ -51,7 +57,7 @@ export class TermFilter {
     return Object.fromEntries(corrected);
   }
 
-  /** What a segment takes on the idle tier, by the terms as they are corrected now. */
+  /** What a segment takes in the backend of the idle tier, by the terms as they are corrected now. */
   predict(layers: readonly LayerCost[]): number {
     const { parts, restMs } = this.#partsOf(layers);
     return parts.reduce((sum, part, at) => sum + part * (this.#multipliers[at] ?? 1), restMs);
@@ -74,7 +80,7 @@ export class TermFilter {
   /** Time of each term at its calibrated value, the fixed time first; and what no term covers. */
   #partsOf(layers: readonly LayerCost[]): { parts: Float64Array; restMs: number } {
     const parts = new Float64Array(this.#multipliers.length);
-    parts[0] = this.#profile.fixedMs;
+    parts[0] = this.#ownFixedMs;
     let restMs = 0;
     for (const layer of layers) {
       const own = this.#kinds.indexOf(layer.kind);

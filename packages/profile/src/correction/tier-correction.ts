@@ -6,7 +6,7 @@ import { TermFilter } from './term-filter.ts';
 export interface SegmentObservation {
   /** What its time depends on, as `segmentCosts` gives it. */
   readonly layers: readonly LayerCost[];
-  /** From the call to its result, without {@link queueMs}; slowdown included. */
+  /** In the backend, as `SegmentRun.computeMs` has it: slowdown included, handoff and {@link queueMs} not. */
   readonly measuredMs: number;
   /** Waited for a free worker. */
   readonly queueMs: number;

@@ -22,8 +22,9 @@ export function predictLayerMs(profile: TierProfile, cost: LayerCost): number {
  * @param layers - as `segmentCosts` gives them
  */
 export function predictSegmentMs(profile: TierProfile, layers: readonly LayerCost[]): number {
-  const ownMs = layers.reduce((sum, layer) => sum + predictLayerMs(profile, layer), profile.fixedMs);
-  return ownMs * (profile.load?.scale ?? 1);
+  const { fixedMs, handoffMs = 0, load } = profile;
+  const computeMs = layers.reduce((sum, layer) => sum + predictLayerMs(profile, layer), fixedMs - handoffMs);
+  return computeMs * (load?.scale ?? 1) + handoffMs;
 }
 
 /** A kind's linear model at one layer. */

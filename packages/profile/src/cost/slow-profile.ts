@@ -1,12 +1,14 @@
 import type { KindTerms, TierProfile } from '../tier-profile.ts';
 
-/** The profile of the same tier slowed by `factor` more: every time longer, every rate lower, `slowdown` so much larger. */
+/**
+ * The profile of the same tier slowed by `factor` more: every time in the backend longer, every rate lower, `slowdown` so much larger.
+ */
 export function slowProfile(profile: TierProfile, factor: number): TierProfile {
-  const { terms, gflops, fixedMs, slowdown } = profile;
+  const { terms, gflops, fixedMs, slowdown, handoffMs = 0 } = profile;
   return {
     ...profile,
     gflops: gflops / factor,
-    fixedMs: fixedMs * factor,
+    fixedMs: (fixedMs - handoffMs) * factor + handoffMs,
     slowdown: slowdown * factor,
     ...(terms !== undefined && {
       terms: Object.fromEntries(Object.entries(terms).map(([kind, of]) => [kind, scaleTerms(of, factor)])),

@@ -18,6 +18,7 @@ const STORED: StoredProfile = {
   concurrency: 2,
   gflops: 20,
   fixedMs: 0.2,
+  handoffMs: 0.1,
   terms: MACHINE.terms ?? {},
 };
 const TEXT = encodeProfile(STORED);
@@ -69,6 +70,7 @@ describe('parseProfile()', () => {
     expect(codeOf(conv({ constantMs: 1e6 }))).toBe('PROFILE_FILE_ABSURD');
     expect(codeOf(TEXT.replace('"gflops": 20', '"gflops": 1e999'))).toBe('PROFILE_FILE_ABSURD');
     expect(codeOf(TEXT.replace('"fixedMs": 0.2', '"fixedMs": 1e9'))).toBe('PROFILE_FILE_ABSURD');
+    expect(codeOf(TEXT.replace('"handoffMs": 0.1', '"handoffMs": 0.3'))).toBe('PROFILE_FILE_ABSURD');
     expect(codeOf(TEXT.replace('"gflops": 20', '"gflops": null'))).toBe('PROFILE_FILE_MALFORMED');
   });
 

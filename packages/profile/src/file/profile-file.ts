@@ -33,13 +33,14 @@ export function profileKey({ hardware, backend, runtime }: ProfileKey): string {
 
 /** A tier's profile as it was measured, slowed by nothing. */
 export function tierProfile(tier: string, stored: StoredProfile): TierProfile {
-  const { key, gflops, fixedMs, concurrency, terms } = stored;
-  return { tier, backend: key.backend, gflops, fixedMs, concurrency, slowdown: 1, terms };
+  const { key, gflops, fixedMs, handoffMs, concurrency, terms } = stored;
+  return { tier, backend: key.backend, gflops, fixedMs, handoffMs, concurrency, slowdown: 1, terms };
 }
 
 /** The text of a profile file. */
-export function encodeProfile({ key, measuredAtMs, concurrency, gflops, fixedMs, terms }: StoredProfile): string {
-  const file = { format: PROFILE_FORMAT, key, measuredAtMs, concurrency, gflops, fixedMs, terms };
+export function encodeProfile(stored: StoredProfile): string {
+  const { key, measuredAtMs, concurrency, gflops, fixedMs, handoffMs, terms } = stored;
+  const file = { format: PROFILE_FORMAT, key, measuredAtMs, concurrency, gflops, fixedMs, handoffMs, terms };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 
@@ -66,6 +67,7 @@ export function parseProfile(text: string, expected?: ProfileKey): StoredProfile
     concurrency: within(file, 'concurrency', [1, 1 << 20]),
     gflops: within(file, 'gflops', [1e-4, 1e6]),
     fixedMs: within(file, 'fixedMs', [0, 1e4]),
+    handoffMs: within(file, 'handoffMs', [0, typeof file.fixedMs === 'number' ? file.fixedMs : 0]),
     terms: parseTerms(file.terms),
   };
   if (Object.keys(stored.terms).length === 0) throw malformed('/terms', 'names no kind of layer');

@@ -19,6 +19,7 @@ export interface SegmentSample {
 export interface FittedProfile {
   readonly gflops: number;
   readonly fixedMs: number;
+  readonly handoffMs: number;
   readonly terms: Readonly<Record<string, KindTerms>>;
 }
 
@@ -50,6 +51,7 @@ export function fitProfile(samples: readonly SegmentSample[]): FittedProfile {
   return {
     gflops: headlineRate(samples),
     fixedMs: compute.fixedMs + handoff.fixedMs,
+    handoffMs: handoff.fixedMs,
     terms: withOthers({ ...compute.terms, ...(boundary !== undefined && { [BOUNDARY]: boundary }) }),
   };
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TierProfile } from '@d3/profile';
 import type { Backend } from '@d3/runtime';
 import { createNodeBackend } from '@d3/runtime/node';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -42,7 +43,9 @@ describe('calibratedProfile()', () => {
     const slowed = await createNodeBackend({ slowdown: 8, workers: 2 });
     const profiled = await profile(slowed);
     await slowed.dispose();
-    expect(profiled).toMatchObject({ slowdown: 8, concurrency: 2, gflops: own.gflops / 8, fixedMs: own.fixedMs * 8 });
+    expect(profiled).toMatchObject({ slowdown: 8, concurrency: 2, gflops: own.gflops / 8, handoffMs: own.handoffMs });
+    const conv = (of: TierProfile) => of.terms?.['Conv/dense']?.msPerFlop ?? Number.NaN;
+    expect(conv(profiled) / conv(own)).toBeCloseTo(8, 9);
   });
 
   it('measures again, saying why, instead of a file of another version, a truncated or an absurd one', async () => {

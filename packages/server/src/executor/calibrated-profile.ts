@@ -61,8 +61,8 @@ async function measureUnslowed(backend: Backend, key: ProfileKey): Promise<Store
 }
 
 async function measure(backend: Backend, key: ProfileKey): Promise<StoredProfile> {
-  const { gflops, fixedMs, terms } = await calibrate(backend, { budgetMs: BUDGET_MS });
-  return { key, measuredAtMs: Date.now(), concurrency: backend.concurrency, gflops, fixedMs, terms };
+  const { gflops, fixedMs, handoffMs, terms } = await calibrate(backend, { budgetMs: BUDGET_MS });
+  return { key, measuredAtMs: Date.now(), concurrency: backend.concurrency, gflops, fixedMs, handoffMs, terms };
 }
 
 async function readProfile(
