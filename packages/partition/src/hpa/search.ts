@@ -188,7 +188,7 @@ export class HpaSearch {
       let boundMs = 0;
       for (let sweep = 0; sweep < PRICE_SWEEPS; sweep++) {
         boundMs = Math.max(boundMs, tails.back());
-        tails.place(labels);
+        if (tails.place(labels) === Number.POSITIVE_INFINITY) return 0;
       }
       const ledger = this.#offerPriced(stations);
       const stageMs = this.#problem.objective === 'latency' ? [] : ledger.over(stations).stageMs;
