@@ -5,6 +5,58 @@ import { verifyProblem } from './verify-problem.ts';
 /** Largest lists that are read; more is refused before anything is built. */
 const MAX_LIST = 200_000;
 
+/** Reads one value from JSON, or throws with its place. */
+type Reader<Value> = (json: unknown, place: string) => Value;
+
+const text = typed<string>('string', 'a text');
+const number = typed<number>('number', 'a number');
+const flag = typed<boolean>('boolean', 'true or false');
+const numbers = list(number);
+const texts = list(text);
+
+const layer = record<ProblemLayer>({
+  name: text,
+  kind: text,
+  flops: number,
+  weightBytes: number,
+  inputs: texts,
+  outputs: texts,
+  weights: optional(list(record<WeightRef>({ id: text, bytes: number }))),
+  computeMs: numbers,
+});
+
+const tensor = record<ProblemTensor>({
+  name: text,
+  bytes: number,
+  isInput: flag,
+  isOutput: flag,
+  codedBytes: numbers,
+});
+
+const constraints = record<Constraints>({
+  keepOnDevice: optional(number),
+  pin: optional((json, place) => {
+    const pins = Object.entries(object(json, place));
+    return Object.fromEntries(pins.map(([name, tier]) => [name, text(tier, `${place}['${name}']`)]));
+  }),
+  memoryBytes: optional(list((json, place) => (json === null ? null : number(json, place)))),
+  unavailable: optional(texts),
+});
+
+const problem = record<Problem>({
+  tiers: texts,
+  concurrency: numbers,
+  tierFixedMs: numbers,
+  layers: list(layer),
+  tensors: list(tensor),
+  hops: list(record<Hop>({ upBytesPerMs: number, downBytesPerMs: number, delayMs: number })),
+  objective: (json, place) => {
+    if (json !== 'latency' && json !== 'throughput') fail(place, json, "'latency' or 'throughput'");
+    return json as Problem['objective'];
+  },
+  constraints: (json, place) => constraints(json ?? {}, place),
+});
+
 /**
  * Reads a problem from JSON, as `d3 plan --json` prints it: the boundary for `--costs` files and for peers. Unknown keys
  * are dropped; the result is a fresh value that shares nothing with `json`.
@@ -12,118 +64,46 @@ const MAX_LIST = 200_000;
  * @throws PARTITION_PROBLEM_INVALID, PARTITION_GRAPH_INVALID, naming the place and the rule
  */
 export function parseProblem(json: unknown): Problem {
-  const from = record(json, 'problem');
-  const objective = from.objective;
-  if (objective !== 'latency' && objective !== 'throughput') {
-    fail('objective', objective, "'latency' or 'throughput'");
-  }
-  const problem: Problem = {
-    tiers: list(from.tiers, 'tiers').map((tier, at) => text(tier, `tiers[${at}]`)),
-    concurrency: numbers(from.concurrency, 'concurrency'),
-    tierFixedMs: numbers(from.tierFixedMs, 'tierFixedMs'),
-    layers: list(from.layers, 'layers').map(parseLayer),
-    tensors: list(from.tensors, 'tensors').map(parseTensor),
-    hops: list(from.hops, 'hops').map(parseHop),
-    objective,
-    constraints: parseConstraints(from.constraints),
-  };
-  verifyProblem(problem);
-  return problem;
+  const read = problem(json, 'problem');
+  verifyProblem(read);
+  return read;
 }
 
-function parseLayer(json: unknown, at: number): ProblemLayer {
-  const from = record(json, `layers[${at}]`);
-  const name = text(from.name, `layers[${at}].name`);
-  const of = `of layer '${name}'`;
-  return {
-    name,
-    kind: text(from.kind, `kind ${of}`),
-    flops: number(from.flops, `flops ${of}`),
-    weightBytes: number(from.weightBytes, `weightBytes ${of}`),
-    inputs: texts(from.inputs, `inputs ${of}`),
-    outputs: texts(from.outputs, `outputs ${of}`),
-    ...(from.weights === undefined ? {} : { weights: list(from.weights, `weights ${of}`).map(parseWeight) }),
-    computeMs: numbers(from.computeMs, `computeMs ${of}`),
+function typed<Value>(type: string, remedy: string): Reader<Value> {
+  return (json, place) => {
+    if (typeof json !== type) fail(place, json, remedy);
+    return json as Value;
   };
 }
 
-function parseWeight(json: unknown, at: number): WeightRef {
-  const from = record(json, `weights[${at}]`);
-  return { id: text(from.id, `weights[${at}].id`), bytes: number(from.bytes, `weights[${at}].bytes`) };
+function optional<Value>(reader: Reader<Value>): Reader<Value | undefined> {
+  return (json, place) => (json === undefined ? undefined : reader(json, place));
 }
 
-function parseTensor(json: unknown, at: number): ProblemTensor {
-  const from = record(json, `tensors[${at}]`);
-  const name = text(from.name, `tensors[${at}].name`);
-  return {
-    name,
-    bytes: number(from.bytes, `bytes of tensor '${name}'`),
-    isInput: flag(from.isInput, `isInput of tensor '${name}'`),
-    isOutput: flag(from.isOutput, `isOutput of tensor '${name}'`),
-    codedBytes: numbers(from.codedBytes, `codedBytes of tensor '${name}'`),
+/** Items are placed by their names where they have some. */
+function list<Value>(item: Reader<Value>): Reader<readonly Value[]> {
+  return (json, place) => {
+    if (!Array.isArray(json) || json.length > MAX_LIST) fail(place, json, `a list of at most ${MAX_LIST}`);
+    return (json as readonly unknown[]).map((value, at) => {
+      const name = (value as { name?: unknown } | null | undefined)?.name;
+      return item(value, `${place}[${typeof name === 'string' ? `'${name}'` : at}]`);
+    });
   };
 }
 
-function parseHop(json: unknown, at: number): Hop {
-  const from = record(json, `hops[${at}]`);
-  return {
-    upBytesPerMs: number(from.upBytesPerMs, `hops[${at}].upBytesPerMs`),
-    downBytesPerMs: number(from.downBytesPerMs, `hops[${at}].downBytesPerMs`),
-    delayMs: number(from.delayMs, `hops[${at}].delayMs`),
+function record<Value extends object>(fields: { readonly [Key in keyof Value]-?: Reader<Value[Key]> }): Reader<Value> {
+  return (json, place) => {
+    const from = object(json, place);
+    const entries = Object.entries<Reader<unknown>>(fields).map(([key, read]) => {
+      return [key, read(from[key], place === 'problem' ? key : `${place}.${key}`)] as const;
+    });
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Value;
   };
 }
 
-function parseConstraints(json: unknown): Constraints {
-  if (json === undefined) return {};
-  const { keepOnDevice, pin, memoryBytes, unavailable } = record(json, 'constraints');
-  return {
-    ...(keepOnDevice === undefined ? {} : { keepOnDevice: number(keepOnDevice, 'constraints.keepOnDevice') }),
-    ...(pin === undefined ? {} : { pin: parsePins(pin) }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes: list(memoryBytes, 'constraints.memoryBytes').map(parseCap) }),
-    ...(unavailable === undefined ? {} : { unavailable: texts(unavailable, 'constraints.unavailable') }),
-  };
-}
-
-function parsePins(json: unknown): Record<string, string> {
-  const entries = Object.entries(record(json, 'constraints.pin'));
-  return Object.fromEntries(entries.map(([layer, tier]) => [layer, text(tier, `the pin of layer '${layer}'`)]));
-}
-
-function parseCap(json: unknown, at: number): number | null {
-  return json === null ? null : number(json, `constraints.memoryBytes[${at}]`);
-}
-
-function record(json: unknown, place: string): Record<string, unknown> {
+function object(json: unknown, place: string): Readonly<Record<string, unknown>> {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) fail(place, json, 'an object');
-  return json as Record<string, unknown>;
-}
-
-function list(json: unknown, place: string): readonly unknown[] {
-  if (!Array.isArray(json) || json.length > MAX_LIST) fail(place, json, `a list of at most ${MAX_LIST}`);
-  return json as readonly unknown[];
-}
-
-function numbers(json: unknown, place: string): number[] {
-  return list(json, place).map((value, at) => number(value, `${place}[${at}]`));
-}
-
-function texts(json: unknown, place: string): string[] {
-  return list(json, place).map((value, at) => text(value, `${place}[${at}]`));
-}
-
-function number(json: unknown, place: string): number {
-  if (typeof json !== 'number') fail(place, json, 'a number');
-  return json as number;
-}
-
-function text(json: unknown, place: string): string {
-  if (typeof json !== 'string') fail(place, json, 'a text');
-  return json as string;
-}
-
-function flag(json: unknown, place: string): boolean {
-  if (typeof json !== 'boolean') fail(place, json, 'true or false');
-  return json as boolean;
+  return json as Readonly<Record<string, unknown>>;
 }
 
 function fail(place: string, value: unknown, remedy: string): never {
