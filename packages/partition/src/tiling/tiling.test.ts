@@ -14,16 +14,18 @@ import {
 /** A map of whole numbers, one channel: sums are exact, so tiles must agree to the bit. */
 type Values = { readonly height: number; readonly width: number; readonly at: (row: number, column: number) => number };
 
-const CASES = 300;
+const CASES = 10_000;
+/** One stack in so many is a larger one. */
+const LARGER = 50;
 
 function mapOf(name: string, height: number, width: number): FeatureMap {
   return { name, channels: 1, height, width, elementBytes: 4 };
 }
 
 /** A random stack of convolutions (sums with position weights), max pools and residual adds. */
-function randomStack(random: Random): Stack {
+function randomStack(random: Random, [least, most]: readonly [number, number]): Stack {
   const layers: StackLayer[] = [];
-  const maps = [mapOf('x', random.integer(12, 30), random.integer(12, 30))];
+  const maps = [mapOf('x', random.integer(least, most), random.integer(least, most))];
   const window = (kind: string, input: string, name: string): boolean => {
     const from = maps.find((map) => map.name === input);
     if (from === undefined) throw new Error(input);
@@ -62,7 +64,7 @@ function randomStack(random: Random): Stack {
     last = name;
   }
   if (layers.length === 0) window('Conv', 'x', 'l0');
-  return layers.length === 0 ? randomStack(random) : { layers, maps, input: 'x' };
+  return layers.length === 0 ? randomStack(random, [least, most]) : { layers, maps, input: 'x' };
 }
 
 /** Computes one output element; `read` gives null outside the map or tile, where padding is. */
@@ -150,7 +152,7 @@ describe('tileStack()', () => {
   it(`gives the whole's values exactly, run tile by tile, on ${CASES} random stacks (V1 to V4)`, () => {
     for (let seed = 0; seed < CASES; seed++) {
       const random = new Random(600_000 + seed);
-      const stack = randomStack(random);
+      const stack = randomStack(random, seed % LARGER === 0 ? [12, 30] : [5, 9]);
       const first = stack.maps[0];
       const input = grid(first?.height ?? 1, first?.width ?? 1, () => random.integer(-50, 50));
       const whole = runWhole(stack, input);
@@ -162,12 +164,12 @@ describe('tileStack()', () => {
         for (let row = 0; row < part.height; row++) {
           for (let column = 0; column < part.width; column++, elements++) {
             const expected = whole.at(row + tile.output.rows.begin, column + tile.output.columns.begin);
-            expect(part.at(row, column), `seed ${seed}`).toBe(expected);
+            if (part.at(row, column) !== expected) expect.fail(`seed ${seed}: (${row}, ${column}) of a tile differs`);
           }
         }
       }
-      expect(elements).toBe(whole.height * whole.width);
-      expect(tiling.haloBytes).toBeGreaterThanOrEqual(0);
+      const complete = elements === whole.height * whole.width && tiling.haloBytes >= 0;
+      if (!complete) expect.fail(`seed ${seed}: ${elements} elements, ${tiling.haloBytes} halo bytes`);
     }
   });
 
