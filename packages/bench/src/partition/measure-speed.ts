@@ -47,6 +47,26 @@ export function measureNetworks(rounds: number): {
   return { rows, ms: (strategy, network) => found.get(`${strategy} ${network}`) ?? Number.NaN };
 }
 
+/** Full plans of Inception-v4 for a stream, and how far they are from the bound that comes with them. */
+export function measureStreams(rounds: number): { rows: Row[]; ms: number } {
+  const { graph } = networks['inception-v4']();
+  const prepared = prepareGraph(graph);
+  const random = new Random(1);
+  const problems = Array.from({ length: PROBLEMS }, (): Problem => {
+    return { ...networkProblem(random, graph), objective: 'throughput' };
+  });
+  const times = planTimes(optimal, { problems, prepared, rounds });
+  const gaps = problems.flatMap((problem) => {
+    const plan = optimal.plan(problem, prepared);
+    return isPlan(plan) ? [plan.slowestStageMs / plan.boundMs - 1] : [];
+  });
+  const shared = { what: 'full plan of a stream', strategy: 'optimal', network: 'inception-v4' };
+  return {
+    rows: [{ ...shared, ...summary(times), boundGapMedian: median(gaps), boundGapWorst: Math.max(...gaps) }],
+    ms: median(times),
+  };
+}
+
 function planTimes(
   strategy: Strategy,
   { problems, prepared, rounds }: { problems: readonly Problem[]; prepared: PreparedGraph; rounds: number },
