@@ -1,14 +1,15 @@
 import type { Problem } from '@d3/partition';
 import { parseProblem, verifyPlan } from '@d3/partition';
-import { buildProblem, type LinkEstimate } from '@d3/profile';
+import { buildProblem, type LinkEstimate, type TierProfile, tierProfile } from '@d3/profile';
 import { cliError } from '../errors.ts';
 import { measureMachine } from '../model/measure-machine.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import { readJson } from '../model/read-file.ts';
+import { readProfile } from '../model/read-profile.ts';
 import { wireBytesOf } from '../model/wire-bytes.ts';
 import { constraintsOf, type GoalOptions, slowdownOf } from '../options/goal.ts';
 import { LINK_PRESETS, type LinkOption, placeLinks } from '../options/link.ts';
-import { tierIndex } from '../options/tier-value.ts';
+import { type TierValue, tierIndex } from '../options/tier-value.ts';
 
 /** The tiers of a plan unless a problem file names others. */
 const TIERS = ['device', 'edge', 'cloud'];
@@ -20,6 +21,8 @@ const UPSTREAM: LinkEstimate = { upBytesPerMs: 6250, downBytesPerMs: 6250, delay
 export interface ProblemOptions extends GoalOptions {
   readonly costs?: string;
   readonly link: readonly LinkOption[];
+  /** Profile files, by tier. */
+  readonly profile: readonly TierValue<string>[];
 }
 
 /** A problem, and where its costs are from. */
@@ -31,13 +34,16 @@ export interface SourcedProblem {
 }
 
 /**
- * The planning problem that the options describe: a problem file, or this machine's speed for every tier; either way with links,
- * slowdowns, objective and constraints over it.
+ * The planning problem that the options describe: a problem file, or profile files and this machine's speed for the tiers that have
+ * none; either way with links, slowdowns, objective and constraints over it.
  *
- * @throws D3Error `CLI_BAD_…`, `CLI_NOT_A_PLAN`, `CLI_PLAN_MISMATCH`, `PARTITION_PROBLEM_INVALID`
+ * @throws D3Error `CLI_BAD_…`, `CLI_NOT_A_PLAN`, `PROFILE_FILE_…`, `CLI_PLAN_MISMATCH`, `PARTITION_PROBLEM_INVALID`
  */
 export async function problemOf(model: OpenModel | undefined, options: ProblemOptions): Promise<SourcedProblem> {
-  const base = options.costs === undefined ? await measuredProblem(model) : await problemFile(options.costs, model);
+  const base =
+    options.costs === undefined
+      ? await measuredProblem(model, options.profile)
+      : await problemFile(options.costs, model, options.profile);
   const { tiers } = base.problem;
   for (const { tier } of options.slowdown) tierIndex('--slowdown', tier, tiers);
   const slowdowns = tiers.map((tier) => slowdownOf(options, tier));
@@ -61,15 +67,17 @@ export async function problemOf(model: OpenModel | undefined, options: ProblemOp
   };
 }
 
-async function measuredProblem(model: OpenModel | undefined): Promise<{ problem: Problem; source: string }> {
+async function measuredProblem(
+  model: OpenModel | undefined,
+  files: readonly TierValue<string>[],
+): Promise<{ problem: Problem; source: string }> {
   if (model === undefined) {
     throw cliError('CLI_BAD_USAGE', {
       problem: 'There is no model to plan for',
       remedy: 'name an ONNX file or a packed folder, or a problem with --costs',
     });
   }
-  const { gflops, fixedMs, backend, concurrency } = await measureMachine();
-  const profiles = TIERS.map((tier) => ({ tier, backend, gflops, fixedMs, concurrency, slowdown: 1 }));
+  const { profiles, source } = await profilesOf(files);
   const problem = buildProblem({
     graph: model.manifest,
     profiles,
@@ -78,11 +86,42 @@ async function measuredProblem(model: OpenModel | undefined): Promise<{ problem:
   });
   return {
     problem,
-    source: 'Every tier is taken to be as fast as this machine (--slowdown and --costs say otherwise).',
+    source,
   };
 }
 
-async function problemFile(path: string, model: OpenModel | undefined): Promise<{ problem: Problem; source: string }> {
+/** Profiles that files say; of the tiers that no file is given for, this machine's. */
+async function profilesOf(
+  files: readonly TierValue<string>[],
+): Promise<{ profiles: readonly TierProfile[]; source: string }> {
+  const given = new Map<string, TierProfile>();
+  for (const { tier, value } of files) {
+    tierIndex('--profile', tier, TIERS);
+    given.set(tier, tierProfile(tier, await readProfile(value)));
+  }
+  const rest = TIERS.filter((tier) => !given.has(tier));
+  const here = rest.length === 0 ? undefined : (await measureMachine('quick')).stored;
+  const profiles = TIERS.flatMap((tier) => given.get(tier) ?? (here === undefined ? [] : tierProfile(tier, here)));
+  return { profiles, source: sourceOf(files, rest) };
+}
+
+function sourceOf(files: readonly TierValue<string>[], rest: readonly string[]): string {
+  if (files.length === 0) {
+    return 'Every tier is taken to be as fast as this machine (--profile, --slowdown and --costs say otherwise).';
+  }
+  const from = files.map(({ tier, value }) => `${tier} as ${value} says`).join(', ');
+  return rest.length === 0 ? `Speeds: ${from}.` : `Speeds: ${from}; ${rest.join(' and ')} as this machine.`;
+}
+
+async function problemFile(
+  path: string,
+  model: OpenModel | undefined,
+  profiles: readonly TierValue<string>[],
+): Promise<{ problem: Problem; source: string }> {
+  if (profiles.length > 0) {
+    const problem = '--costs has the time of every layer, so that a --profile would say nothing';
+    throw cliError('CLI_BAD_USAGE', { problem, remedy: 'give one of the two' });
+  }
   const json = await readJson(path, 'a planning problem');
   const problem = parseProblem((json as { problem?: unknown } | null)?.problem ?? json);
   if (model !== undefined) checkFits(path, problem, model);

@@ -5,6 +5,7 @@ import { EXIT } from '../exit-code.ts';
 import { openModel } from '../model/open-model.ts';
 import { addGoalOptions, repeatable } from '../options/goal.ts';
 import { parseLink } from '../options/link.ts';
+import { parseProfileFile } from '../options/tier-value.ts';
 import { createProgress } from '../terminal/progress.ts';
 import { printJson } from '../terminal/terminal.ts';
 import { type ProblemOptions, problemOf } from './plan-problem.ts';
@@ -21,6 +22,7 @@ export function planCommand(context: CommandContext): Command {
     .description('Say which layers to run on the device, the edge and the cloud, and why')
     .argument('[model]', 'an ONNX file or a packed folder; may be left out with --costs')
     .option('--costs <file>', 'a problem, or a plan, that d3 plan --json printed; other options go over it')
+    .addOption(repeatable('--profile <tier=file>', 'the speed of a tier, as d3 profile -o wrote it', parseProfileFile))
     .addOption(repeatable('--link <hop=rate,delay>', 'a link, e.g. device-edge=20mbit,5ms', parseLink));
   return addGoalOptions(command)
     .option('--json', 'print problem, strategies and explanation as JSON')

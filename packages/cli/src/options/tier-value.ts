@@ -38,6 +38,15 @@ export function parseMemory(text: string): TierValue<number | null> {
 }
 
 /**
+ * `edge=edge.profile.json` → tier `edge`, that file.
+ *
+ * @throws D3Error `CLI_BAD_OPTION`
+ */
+export function parseProfileFile(text: string): TierValue<string> {
+  return splitTierValue('--profile', text, 'TIER=FILE, e.g. edge=edge.profile.json');
+}
+
+/**
  * The index of a tier.
  *
  * @throws D3Error `CLI_BAD_TIER`
