@@ -203,11 +203,10 @@ export class HpaSearch {
   }
 
   #balance(stations: readonly number[]): void {
-    if (this.#problem.objective === 'latency') return;
     const levels = levelsOf(this.#model);
     const labelOf = new Uint8Array(levels.count);
-    const scope = { stations, masks: this.#allowed.masks, labelOf };
-    if (balancedCut(this.#problem, this.#model, scope) === Number.POSITIVE_INFINITY) return;
+    const scope = { stations, masks: this.#allowed.masks, loads: this.#loads, labelOf };
+    if (!balancedCut(this.#problem, this.#model, scope)) return;
     spreadLevels(levels, labelOf, this.#labels);
     this.#offerPriced(stations);
   }
