@@ -59,12 +59,12 @@ const SHORT_TRANSFER_MS = 1_000;
  * by a monitor as in a session.
  *
  * @param options.full - the whole grid instead of a few cells
- * @param options.settleMs - how long probes may look at an idle link first
+ * @param options.settleMs - how long probes may look at an idle link whose rate is to be right; half of it where transfers are timed
  */
 export async function measureLinkError(
   options: { readonly full?: boolean; readonly settleMs?: number; readonly cells?: readonly LinkCell[] } = {},
 ): Promise<LinkErrors> {
-  const { full = false, settleMs = 1_500 } = options;
+  const { full = false, settleMs = 3_500 } = options;
   const cells = options.cells ?? (full ? grid() : SHORT_CELLS);
   const rows: LinkErrorRow[] = [];
   // Side by side, but for those that keep the machine busy.
@@ -119,10 +119,10 @@ async function measureCell(
   const bed: Bed = { cell, bytesPerMs, farEnd, client, monitor };
   try {
     await monitor.measure();
-    await sleep(settleMs);
-    const rates = (['up', 'down'] as const).map((direction) => rateRow(bed, direction));
-    if (bytesPerMs * cell.roundTripMs <= RATE_BYTES) return rates;
-    return await transferRows(bed, full);
+    const rateMatters = bytesPerMs * cell.roundTripMs <= RATE_BYTES;
+    await sleep(rateMatters ? settleMs : settleMs / 2);
+    if (!rateMatters) return await transferRows(bed, full);
+    return (['up', 'down'] as const).map((direction) => rateRow(bed, direction));
   } finally {
     client.close();
     await farEnd.terminate();

@@ -42,6 +42,8 @@ export class ProbeSchedule {
   readonly #direction: LinkDirection;
   #bytes = FIRST_BYTES;
   #settled = false;
+  /** Settled, and not confirmed. */
+  #fresh = false;
   #usableMs = Number.NEGATIVE_INFINITY;
   #triedMs = Number.NEGATIVE_INFINITY;
   #notBeforeMs = Number.NEGATIVE_INFINITY;
@@ -63,7 +65,7 @@ export class ProbeSchedule {
     if (nowMs < this.#notBeforeMs) return undefined;
     if (!this.#settled) return this.#bytes;
     const bytes = this.#settledBytes(bytesPerMs);
-    const waitMs = suspicious ? SUSPICIOUS_MS : STALE_MS;
+    const waitMs = suspicious || this.#fresh ? SUSPICIOUS_MS : STALE_MS;
     if (nowMs - Math.max(this.#usableMs, this.#triedMs) < waitMs) return undefined;
     const overdraft = suspicious ? this.#perMs(bytesPerMs) * OVERDRAFT_MS : 0;
     return this.#savedBytes + overdraft >= bytes * OVERHEAD ? bytes : undefined;
@@ -72,12 +74,14 @@ export class ProbeSchedule {
   /** A transfer gave a usable rate at `atMs`. */
   sampled(atMs: number): void {
     this.#usableMs = atMs;
+    this.#fresh = false;
   }
 
   /** A probe of `bytes` went, whole or not, and took `ms` if it was whole. */
   spent(bytes: number, atMs: number, ms?: number): void {
     this.#triedMs = atMs;
     this.#savedBytes -= bytes * OVERHEAD;
+    this.#fresh = false;
     if (ms === undefined) {
       this.#notBeforeMs = atMs + RETRY_MS;
     } else if (this.#settled) {
@@ -85,7 +89,8 @@ export class ProbeSchedule {
       if (!this.#settled) this.#grow(bytes);
     } else if (ms >= LONG_ENOUGH_MS || bytes >= MOST_BYTES) {
       this.#settled = true;
-      // One more soon, to confirm it.
+      // One more soon, to confirm it: a session that starts is busy with much else.
+      this.#fresh = true;
       this.#savedBytes = bytes * OVERHEAD;
     } else this.#grow(bytes);
   }

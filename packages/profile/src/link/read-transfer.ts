@@ -23,8 +23,8 @@ const TELLING = 1.3;
 const LEAST_STALL = 0.15;
 const STALL_MARGIN = 0.5;
 const LEAST_STALL_MS = 1.5;
-/** The window is shut only until it holds what a round trip carries; with a margin. */
-const RAMP_END = 1.5;
+/** The window is shut only until it holds what a round trip carries: when so many times that has come, since it doubles; with a margin. */
+const RAMP_END = 2.2;
 /** Share of the bytes, the fastest, that the first guess of the rate is taken from. */
 const FASTEST_SHARE = 0.2;
 const ROUNDS = 6;
@@ -76,8 +76,8 @@ function likeliest({ bytes, ms, arrivals = [] }: Transfer, path: ReadPath): Spli
   if (arrivals.length < 3) return even;
   const steps = stepsOf(arrivals);
   const found = split(steps, Math.max(even.bytesPerMs, fastestRate(steps)), path) ?? even;
-  if (path.known === undefined) return found;
-  const known = split(steps, path.known, path) ?? even;
+  const known = path.known === undefined ? undefined : split(steps, path.known, path);
+  if (known === undefined) return found;
   const miss = ({ bytesPerMs }: Split): number => Math.abs(rampTransferMs(bytes, { ...path, bytesPerMs }) - ms);
   return miss(known) < Math.min(miss(found), FITTING * ms) ? known : found;
 }
