@@ -20,39 +20,31 @@ export function verifyProblem(problem: Problem): void {
   if (new Set(problem.tiers).size !== tierCount) {
     fail('T1', 'tiers', { value: JSON.stringify(problem.tiers), remedy: 'names that differ' });
   }
-  checkNumbers('T2', 'concurrency', { values: problem.concurrency, count: tierCount, above: 0 });
-  checkNumbers('T3', 'tierFixedMs', { values: problem.tierFixedMs, count: tierCount });
-  verifyHops(problem);
-  for (const layer of problem.layers) {
-    checkNumbers('T5', `computeMs of layer '${layer.name}'`, { values: layer.computeMs, count: tierCount });
-    checkNumber('T5', `weightBytes of layer '${layer.name}'`, layer.weightBytes);
-    checkNumber('T5', `flops of layer '${layer.name}'`, layer.flops);
-    for (const weight of layer.weights ?? []) {
-      checkNumber('T5', `bytes of weight '${weight.id}' of layer '${layer.name}'`, weight.bytes);
+  check('T2', 'concurrency', { values: problem.concurrency, count: tierCount, isPositive: true });
+  check('T3', 'tierFixedMs', { values: problem.tierFixedMs, count: tierCount });
+  if (problem.hops.length !== tierCount - 1) {
+    const remedy = `a list of ${tierCount - 1}, one fewer than tiers`;
+    fail('T4', 'hops', { value: `a list of ${problem.hops.length}`, remedy });
+  }
+  problem.hops.forEach(({ delayMs, upBytesPerMs, downBytesPerMs }, index) => {
+    const place = `of hop ${index} ('${problem.tiers[index]}' to '${problem.tiers[index + 1]}')`;
+    check('T4', `delayMs ${place}`, { values: [delayMs] });
+    check('T4', `upBytesPerMs ${place}`, { values: [upBytesPerMs], isPositive: true });
+    check('T4', `downBytesPerMs ${place}`, { values: [downBytesPerMs], isPositive: true });
+  });
+  for (const { name, computeMs, weightBytes, flops, weights = [] } of problem.layers) {
+    check('T5', `computeMs of layer '${name}'`, { values: computeMs, count: tierCount });
+    check('T5', `weightBytes of layer '${name}'`, { values: [weightBytes] });
+    check('T5', `flops of layer '${name}'`, { values: [flops] });
+    for (const { id, bytes } of weights) {
+      check('T5', `bytes of weight '${id}' of layer '${name}'`, { values: [bytes] });
     }
   }
-  for (const tensor of problem.tensors) {
-    checkNumber('T6', `bytes of tensor '${tensor.name}'`, tensor.bytes);
-    const values = tensor.codedBytes;
-    checkNumbers('T6', `codedBytes of tensor '${tensor.name}'`, { values, count: tierCount - 1 });
+  for (const { name, bytes, codedBytes } of problem.tensors) {
+    check('T6', `bytes of tensor '${name}'`, { values: [bytes] });
+    check('T6', `codedBytes of tensor '${name}'`, { values: codedBytes, count: tierCount - 1 });
   }
   verifyConstraints(problem);
-}
-
-function verifyHops(problem: Problem): void {
-  const count = problem.tiers.length - 1;
-  if (problem.hops.length !== count) {
-    fail('T4', 'hops', {
-      value: `a list of ${problem.hops.length}`,
-      remedy: `a list of ${count}, one fewer than tiers`,
-    });
-  }
-  problem.hops.forEach((hop, index) => {
-    const place = `of hop ${index} ('${problem.tiers[index]}' to '${problem.tiers[index + 1]}')`;
-    checkNumber('T4', `delayMs ${place}`, hop.delayMs);
-    checkNumbers('T4', `upBytesPerMs ${place}`, { values: [hop.upBytesPerMs], count: 1, above: 0 });
-    checkNumbers('T4', `downBytesPerMs ${place}`, { values: [hop.downBytesPerMs], count: 1, above: 0 });
-  });
 }
 
 function verifyConstraints(problem: Problem): void {
@@ -74,27 +66,23 @@ function verifyConstraints(problem: Problem): void {
   }
   if (memoryBytes !== undefined) {
     const values = memoryBytes.map((bytes) => bytes ?? 0);
-    checkNumbers('P6', 'constraints.memoryBytes', { values, count: problem.tiers.length });
+    check('P6', 'constraints.memoryBytes', { values, count: problem.tiers.length });
   }
 }
 
-function checkNumbers(
+function check(
   rule: string,
   place: string,
-  { values, count, above }: { values: readonly number[]; count: number; above?: number },
+  { values, count = 1, isPositive = false }: { values: readonly number[]; count?: number; isPositive?: boolean },
 ): void {
-  if (values.length !== count)
+  if (values.length !== count) {
     fail(rule, place, { value: `a list of ${values.length}`, remedy: `a list of ${count} numbers` });
-  for (const value of values) {
-    if (above !== undefined && !(value > above))
-      fail(rule, place, { value: String(value), remedy: `more than ${above}` });
-    checkNumber(rule, place, value);
   }
-}
-
-function checkNumber(rule: string, place: string, value: number): void {
-  if (!Number.isFinite(value) || value < 0)
-    fail(rule, place, { value: String(value), remedy: 'a finite number, 0 or more' });
+  for (const value of values) {
+    if (Number.isFinite(value) && (isPositive ? value > 0 : value >= 0)) continue;
+    const remedy = isPositive ? 'more than 0, and finite' : 'a finite number, 0 or more';
+    fail(rule, place, { value: String(value), remedy });
+  }
 }
 
 function fail(rule: string, place: string, { value, remedy }: { value: string; remedy: string }): never {
