@@ -18,6 +18,8 @@ export interface StatusAnnouncerOptions {
 }
 
 const AT_MOST_EVERY_MS = 250;
+/** Costs that runs correct move a little with each: they are said with what else is said, and on their own so seldom. */
+const CORRECTIONS_EVERY_MS = 5_000;
 
 /**
  * Says how this tier and those behind it are, whenever they are no longer as they were last announced: at once when a tier came or went or
@@ -26,20 +28,23 @@ const AT_MOST_EVERY_MS = 250;
 export class StatusAnnouncer {
   readonly #options: StatusAnnouncerOptions;
   #announced: TierStatus;
-  #announcedMs = Number.NEGATIVE_INFINITY;
+  #announcedMs: number;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: StatusAnnouncerOptions) {
     this.#options = options;
     this.#announced = options.current();
+    this.#announcedMs = performance.now() - AT_MOST_EVERY_MS;
   }
 
   /** To be called whenever something may have changed; cheap when nothing did. */
   check(): void {
     const now = this.#options.current();
     const other = isOther(this.#announced, now);
-    if (!other && !changed(this.#announced, now)) return;
-    const waitMs = this.#announcedMs + AT_MOST_EVERY_MS - performance.now();
+    const sinceMs = performance.now() - this.#announcedMs;
+    const slowly = sinceMs >= CORRECTIONS_EVERY_MS && corrected(this.#announced, now);
+    if (!other && !slowly && !changed(this.#announced, now)) return;
+    const waitMs = AT_MOST_EVERY_MS - sinceMs;
     if (other || waitMs <= 0) this.#announce(now);
     else this.#checkIn(waitMs);
   }
@@ -84,16 +89,22 @@ function isOther(before: TierStatus, now: TierStatus): boolean {
   );
 }
 
-/** A load out of its band, or another calibration. */
+/** A load out of its band, or another machine. */
 function profileChanged(before: TierProfile | undefined, now: TierProfile): boolean {
   if (before === undefined || loadLeftBand(before.load, now.load)) return true;
-  const { backend, gflops, fixedMs, concurrency, slowdown, terms } = now;
+  const { backend, gflops, concurrency, slowdown } = now;
   return (
-    (before.terms !== terms && JSON.stringify(before.terms) !== JSON.stringify(terms)) ||
     before.backend !== backend ||
     before.gflops !== gflops ||
-    before.fixedMs !== fixedMs ||
     before.concurrency !== concurrency ||
     before.slowdown !== slowdown
   );
+}
+
+/** Whether runs have corrected what a tier's layers cost. */
+function corrected(before: TierStatus, now: TierStatus): boolean {
+  return now.profiles.some(({ fixedMs, terms }, index) => {
+    const old = before.profiles[index];
+    return old?.fixedMs !== fixedMs || old.terms !== terms;
+  });
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Manifest, type ManifestTensor, packModel } from '@d3/onnx';
+import { buildModel, type Manifest, type ManifestTensor, packModel } from '@d3/onnx';
 import { parseSidecar } from '@d3/runtime';
 import { inferShapes } from '@d3/runtime/node';
 import { elementCount, makeTensor, type Tensor, type TensorMap } from '@d3/tensor';
@@ -37,6 +37,33 @@ export async function packInto(models: string, path: string): Promise<Manifest> 
   }
   await writeFile(join(folder, 'manifest.json'), JSON.stringify(packed.manifest));
   return packed.manifest;
+}
+
+/**
+ * Packs a chain of convolutions, 3.7 GFLOP in 16 layers: long enough that one run takes many turns on a core that is shared.
+ */
+export async function packChain(models: string): Promise<Manifest> {
+  const [count, width, side] = [16, 64, 56];
+  const shape = [1, width, side, side];
+  const value = (name: string) => ({ name, type: 'float32' as const, shape });
+  const attributes = { kernel_shape: [3, 3], pads: [1, 1, 1, 1] };
+  const weightShape = [width, width, 3, 3];
+  const data = Float32Array.from({ length: elementCount(weightShape) }, (_, index) => Math.sin(index * 12.9898) / 16);
+  const onnx = buildModel({
+    opset: 17,
+    nodes: Array.from({ length: count }, (_, index) => ({
+      ...{ op: 'Conv', inputs: [`t${index}`, `w${index}`], outputs: [`t${index + 1}`], attributes },
+    })),
+    inputs: [value('t0')],
+    outputs: [value(`t${count}`)],
+    initializers: Array.from({ length: count }, (_, index) => ({
+      ...{ name: `w${index}`, type: 'float32' as const, shape: weightShape, data },
+    })),
+  });
+  const path = join(models, 'chain.onnx');
+  await mkdir(models, { recursive: true });
+  await writeFile(path, onnx);
+  return await packInto(models, path);
 }
 
 /** Network inputs of a model. */
