@@ -13,6 +13,9 @@ import { type CorpusCase, stratifiedCorpus } from '@d3/testkit';
 import type { Row } from './measure-speed.ts';
 import { median, quantile } from './timing.ts';
 
+/** Cases of each stratum, at least: fewer say nothing about the worst. */
+const LEAST_CASES = 60;
+
 const strategies = [hpa, plainHpa, neurosurgeon, dads];
 
 /** How far each strategy is from `optimal`, per stratum: how many tiers the optimum uses. */
@@ -28,7 +31,7 @@ export function measureGaps(
   const cases = stratifiedCorpus({
     seed: objective === 'latency' ? 700_000 : 800_000,
     objective,
-    perStratum,
+    perStratum: Math.max(perStratum, LEAST_CASES),
     sizes,
     memoryCaps,
     plan: (problem) => {

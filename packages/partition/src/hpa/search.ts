@@ -78,27 +78,32 @@ export class HpaSearch {
       boundMs = Math.min(boundMs, setMs);
     }
     this.#starts.sort((a, b) => a.ms - b.ms);
-    let best: Ledger | null = null;
-    let bestMs = Number.POSITIVE_INFINITY;
+    const refined = this.#refined(summed ? boundMs : 0, summed ? REFINED : PRICED_REFINED);
+    const [best] = refined;
+    if (best !== undefined && !summed && this.#graph.layerCount <= EXCHANGED) {
+      shiftLayers(best.ledger, { ...this.#shiftScope(), exchanges: true });
+    }
+    if (best === undefined || memoryViolation(this.#problem, best.ledger.assignment(), this.#graph) !== null)
+      return null;
+    const plan = best.ledger.plan();
+    return summed ? { ...plan, boundMs: Math.min(boundMs, plan.latencyMs) } : plan;
+  }
+
+  /** The best starting points after the second pass, best first; only the best if a bound proves it. */
+  #refined(boundMs: number, most: number): { ledger: Ledger; ms: number }[] {
+    const refined: { ledger: Ledger; ms: number }[] = [];
     let beforeMs = 0;
-    let refined = 0;
     for (const { tierOf, ms } of this.#starts) {
-      if (refined >= (summed ? REFINED : PRICED_REFINED) || ms > this.#bestMs * WORTH_REFINING) break;
+      if (refined.length >= most || ms > this.#bestMs * WORTH_REFINING) break;
       if (ms <= beforeMs * (1 + ROUNDING)) continue;
       beforeMs = ms;
-      refined++;
       const ledger = new Ledger(this.#problem, this.#graph, tierOf);
-      const proven = summed && boundMs >= ms * (1 - ROUNDING);
-      if (!proven) shiftLayers(ledger, this.#shiftScope());
-      const cost = this.#cost(ledger);
-      if (cost < bestMs * (1 - ROUNDING)) [best, bestMs] = [ledger, cost];
-      if (proven) break;
+      const isProven = boundMs >= ms * (1 - ROUNDING);
+      if (!isProven) shiftLayers(ledger, this.#shiftScope());
+      refined.push({ ledger, ms: this.#cost(ledger) });
+      if (isProven) break;
     }
-    if (best !== null && !summed && this.#graph.layerCount <= EXCHANGED) {
-      shiftLayers(best, { ...this.#shiftScope(), exchanges: true });
-    }
-    if (best === null || memoryViolation(this.#problem, best.assignment(), this.#graph) !== null) return null;
-    return best.plan();
+    return refined.sort((a, b) => a.ms - b.ms);
   }
 
   #shiftScope() {

@@ -38,7 +38,7 @@ interface Local {
 const lastLocal = new WeakMap<PreparedGraph, Local>();
 
 /**
- * Adjusts a plan to changed costs as HPA does, locally (SPEC.md, section 5): from where its borders are, and from where the
+ * Adjusts a plan to changed costs as HPA does, locally (SPEC.md, section 6): from where its borders are, and from where the
  * best cut between levels would now be, it reconsiders the branches and siblings there and stops where nothing changes. A
  * change of links alone costs microseconds, if the problem keeps the very arrays of layers and tensors. Streams, memory
  * caps, leaps, and plans that are no longer valid are planned anew by {@link hpa}.

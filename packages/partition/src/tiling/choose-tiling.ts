@@ -31,7 +31,7 @@ export interface TilingPlan {
 }
 
 /**
- * Chooses how deep to fuse and how to cut (SPEC.md, section 6): deep stacks send less but compute more twice. Every run of
+ * Chooses how deep to fuse and how to cut (SPEC.md, section 7): deep stacks send less but compute more twice. Every run of
  * layers between two borders that a single tensor crosses may be one stage, whole or tiled in strips or a grid, with shares
  * by the nodes' speeds; the cheapest sequence of stages is found by dynamic programming. Time follows FLOPs.
  *
