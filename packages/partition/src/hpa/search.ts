@@ -14,7 +14,7 @@ import { levelsOf } from './levels.ts';
 import { shiftLayers } from './shift-layers.ts';
 import { TailEstimates } from './tail-estimates.ts';
 
-/** Sweeps at most; over more variables than this, fewer as their square. */
+/** Sweeps at most; over more variables than this, fewer as their cube. */
 const SWEEPS = 120;
 const FEW = 150;
 /** Rounds of prices for streams and memory caps, and sweeps in each. */
@@ -153,7 +153,7 @@ export class HpaSearch {
     const labels = this.#labels;
     const tails = estimatesFor(this.#model, stations.length);
     tails.load(costs);
-    const sweeps = SWEEPS * Math.min(1, FEW / labels.length) ** 2;
+    const sweeps = SWEEPS * Math.min(1, FEW / labels.length) ** 3;
     let firstMs = 0;
     let boundMs = 0;
     let leastMs = Number.POSITIVE_INFINITY;

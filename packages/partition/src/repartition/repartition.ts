@@ -115,9 +115,9 @@ function adjusted(problem: Problem, graph: PreparedGraph, local: Local): Reparti
   return { result: plan, layersEvaluated };
 }
 
-/** By how much every plan's cost has fallen at most, as a factor: a bound times it is still one. */
+/** By how much every plan's cost has fallen at most, as a factor: a bound times it is still one. 0 if that is not known. */
 function leastRatio(then: Problem, now: Problem): number {
-  if (now.layers !== then.layers) return 0;
+  if (now === then || now.layers !== then.layers) return 0;
   const ratio = (after: number, before: number) => (before > after ? after / before : 1);
   const ratios = now.hops.map((hop, at) => {
     const before = then.hops[at] ?? hop;
