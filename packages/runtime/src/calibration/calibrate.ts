@@ -26,15 +26,14 @@ const BUDGET_MS = { quick: 1000, full: 4000 } as const;
 const LEAST_PROBES = 6;
 /** Share of the budget that the first round may take, with the making of sessions; the others repeat it. */
 const FIRST_ROUND_SHARE = 0.7;
-const MAX_ROUNDS = 8;
-const RUNS_A_ROUND = 3;
+const MAX_ROUNDS = 12;
+/** One, since a segment that runs twice in a row finds its weights in the caches, as it seldom does in use. */
+const RUNS_A_ROUND = 1;
 /** Runs of the smallest segment before anything counts: this thread's code and the backend's are compiled by then. */
 const WARM_RUNS = 200;
 const WARM_MS = 150;
 /** The finest that a page's clock may show. */
 const LEAST_MS = 0.005;
-/** Quantile of a segment's times that counts: near the middle, but not moved by what else the machine did. */
-const QUANTILE = 0.25;
 
 /**
  * Measures a backend without any model's weights: times chains of layers with made-up ones and fits a fixed time a segment and terms
@@ -85,8 +84,8 @@ class CalibrationRun {
     return this.#timed.map(({ chain, computeMs, handoffMs }) => {
       return {
         layers: chain.costs,
-        computeMs: Math.max(quantile(computeMs), LEAST_MS),
-        handoffMs: Math.max(quantile(handoffMs), 0),
+        computeMs: Math.max(middle(computeMs), LEAST_MS),
+        handoffMs: Math.max(middle(handoffMs), 0),
       };
     });
   }
@@ -148,6 +147,6 @@ class CalibrationRun {
   }
 }
 
-function quantile(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * QUANTILE)] ?? 0;
+function middle(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[(times.length - 1) >> 1] ?? 0;
 }

@@ -1,0 +1,137 @@
+import type { InferInput, InferResult, Session } from '@d3/client';
+import type { Manifest, PackedModel } from '@d3/onnx';
+import { makeTensor } from '@d3/tensor';
+import { median } from '../split/median.ts';
+import { type Fabric, openFabric, slowdowns } from './end-to-end-fabric.ts';
+import { type ShapedLink, shapedLinks } from './end-to-end-links.ts';
+import { pinnedTo, predictedOf, type WantedPlan, wantedPlans } from './end-to-end-plans.ts';
+import { RandomSource } from './random-source.ts';
+
+/** What is to be measured. */
+export interface EndToEndOptions {
+  readonly models: readonly PackedModel[];
+  /** How many of the links, the first ones. */
+  readonly links: number;
+}
+
+/** One plan of one network on one link. */
+export interface EndToEndRow {
+  readonly kind: 'end to end';
+  readonly network: string;
+  readonly link: string;
+  readonly plan: string;
+  readonly tiers: 1 | 2 | 3;
+  /** What the live plan's report says after the warm-up. */
+  readonly predictedMs: number;
+  /** Median of the requests that followed. */
+  readonly measuredMs: number;
+  /** |predicted − measured| / measured. */
+  readonly error: number;
+  /** Where predicted and measured time go. */
+  readonly predictedParts: Readonly<Record<string, unknown>>;
+  readonly measuredParts: Readonly<Record<string, unknown>>;
+  readonly slowdowns: typeof slowdowns;
+  readonly pinned: boolean;
+}
+
+/** What {@link measureEndToEnd} finds. */
+export interface EndToEnd {
+  readonly rows: readonly EndToEndRow[];
+  /** Of the rows' errors. */
+  readonly medianError: number;
+}
+
+/** Requests on a plan before its prediction counts, in two parts: before and after all layers are pinned. */
+const WARM_UPS = [3, 7] as const;
+/** Requests of which the median counts: as many as fit into a time, within bounds. */
+const MEASURED = { atLeast: 5, atMost: 15, budgetMs: 2_000 };
+
+/** Compares what live plans promise with what requests take, on a running fabric with slowed tiers and shaped links. */
+export async function measureEndToEnd({ models, links }: EndToEndOptions): Promise<EndToEnd> {
+  const fabric = await openFabric(models);
+  const rows: EndToEndRow[] = [];
+  try {
+    for (const { manifest } of models) {
+      await fetchWeights(fabric, manifest);
+      for (const link of shapedLinks.slice(0, links)) rows.push(...(await measureLink(fabric, manifest, link)));
+    }
+  } finally {
+    await fabric.close();
+  }
+  return { rows, medianError: median(rows.map(({ error }) => error)) };
+}
+
+/** Has every tier get a network's weights while its link takes no time. */
+async function fetchWeights(fabric: Fabric, { name }: Manifest): Promise<void> {
+  fabric.shape(undefined);
+  const session = await fabric.open({ model: name, constraints: { unavailable: ['edge', 'cloud'] } });
+  try {
+    for (const tier of ['edge', 'cloud']) {
+      const others = ['device', 'edge', 'cloud'].filter((other) => other !== tier);
+      await session.replan({ constraints: { unavailable: others } });
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+async function measureLink(fabric: Fabric, manifest: Manifest, link: ShapedLink): Promise<EndToEndRow[]> {
+  fabric.shape(link);
+  const rows: EndToEndRow[] = [];
+  for (const wanted of wantedPlans(manifest)) {
+    const session = await fabric.open({ model: manifest.name, constraints: wanted.constraints });
+    try {
+      const row = { network: manifest.name, link: link.name, slowdowns, pinned: fabric.pinned };
+      rows.push({ kind: 'end to end', ...row, ...(await measurePlan(session, wanted)) });
+    } finally {
+      await session.close();
+    }
+  }
+  return rows;
+}
+
+type Measurement = Omit<EndToEndRow, 'kind' | 'network' | 'link' | 'slowdowns' | 'pinned'>;
+
+async function measurePlan(session: Session, { name, tiers }: WantedPlan): Promise<Measurement> {
+  const input = inputOf(session.manifest);
+  await infer(session, input, WARM_UPS[0]);
+  const constraints = pinnedTo(session.report);
+  await session.replan({ constraints });
+  await infer(session, input, WARM_UPS[1]);
+  const report = await session.replan({ constraints });
+  const results: InferResult[] = [];
+  const endsMs = performance.now() + MEASURED.budgetMs;
+  while (results.length < MEASURED.atLeast || (results.length < MEASURED.atMost && performance.now() < endsMs)) {
+    results.push(await session.infer(input));
+  }
+  const { latencyMs: predictedMs, parts: predictedParts } = predictedOf(report);
+  const measuredMs = median(results.map(({ totalMs }) => totalMs));
+  const error = Math.abs(predictedMs - measuredMs) / measuredMs;
+  return { plan: name, tiers, predictedMs, measuredMs, error, predictedParts, measuredParts: partsOf(results) };
+}
+
+async function infer(session: Session, input: InferInput, times: number): Promise<void> {
+  for (let at = 0; at < times; at++) await session.infer(input);
+}
+
+/** Median of each number that results tell, by where it was. */
+function partsOf(results: readonly InferResult[]): Readonly<Record<string, unknown>> {
+  const [first] = results;
+  const segments = first?.placement.map(({ tier, layers }, at) => ({
+    tier,
+    layers: layers.length,
+    computeMs: median(results.map(({ placement }) => placement[at]?.computeMs ?? 0)),
+    queueMs: median(results.map(({ placement }) => placement[at]?.queueMs ?? 0)),
+  }));
+  return { segments, hops: first?.hops };
+}
+
+function inputOf({ tensors }: Manifest): InferInput {
+  const random = new RandomSource(3);
+  const inputs = tensors.filter(({ isInput }) => isInput);
+  const made = inputs.map(({ name, type, shape }) => {
+    const values = Float32Array.from({ length: shape.reduce((size, side) => size * side, 1) }, () => random.next());
+    return [name, makeTensor(name, type, shape, values)] as const;
+  });
+  return { kind: 'tensors', tensors: Object.fromEntries(made) };
+}
