@@ -169,9 +169,12 @@ export class LinkEstimator {
           : reading.best;
     // A link that carries what another one feeds it shows only when it is faster than was known.
     if (paced && (known === undefined || rate === known)) return undefined;
+    const { growing, fresh } = side.schedule;
     if (!vague) side.schedule.sampled(atMs);
-    // While probes grow each of them counts for more than all before it.
-    if (transfer.probe === true && side.schedule.growing) side.tracker.restart(rate, atMs);
+    // While probes grow each of them counts for more than all before it. The one that confirms corrects the first upwards only: a session
+    // that starts, busy with much else, makes a link look slow, and nothing makes it look fast.
+    if (transfer.probe === true && growing) side.tracker.restart(rate, atMs);
+    else if (transfer.probe === true && fresh && rate > (known ?? 0)) side.tracker.restart(rate, atMs);
     else side.tracker.observe(rate, ms - reading.stalledMs, atMs);
     if (transfer.probe !== true) learnRamp(side, { transfer, stalledMs: reading.stalledMs, rate, path });
     return rate;

@@ -59,6 +59,11 @@ export class ProbeSchedule {
     return !this.#settled;
   }
 
+  /** Whether the first that was long enough awaits confirmation. */
+  get fresh(): boolean {
+    return this.#fresh;
+  }
+
   /** Size of the probe that is due; undefined when none is. */
   due({ nowMs, bytesPerMs, suspicious }: ProbeNeed): number | undefined {
     this.#save(nowMs, bytesPerMs);

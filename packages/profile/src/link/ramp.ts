@@ -1,6 +1,7 @@
 /** TCP's first window: ten segments (RFC 6928). */
 export const INITIAL_WINDOW_BYTES: number = 14_600;
-const SEGMENT_BYTES = 1460;
+/** Of a full segment. */
+export const SEGMENT_BYTES: number = 1460;
 
 /** After this long without traffic a connection begins with the first window again (RFC 5681, section 4.1). */
 export const IDLE_MS = 1000;

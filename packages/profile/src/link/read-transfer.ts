@@ -1,4 +1,4 @@
-import { INITIAL_WINDOW_BYTES, type RampPath, rampTransferMs } from './ramp.ts';
+import { INITIAL_WINDOW_BYTES, type RampPath, rampTransferMs, SEGMENT_BYTES } from './ramp.ts';
 import type { Arrival, Transfer } from './transfer.ts';
 
 /** What one transfer says of the rate: it lies between `low` and `high`, and is most likely `best`. */
@@ -17,6 +17,8 @@ const SLOWEST_BYTES_PER_MS = 0.001;
 
 /** Clocks and event loops blur the ends of whatever is timed by about so much. */
 const BLUR_MS = 1;
+/** What comes so soon after a transfer's start came with it. */
+const START_MS = 1;
 /** Rates that far apart and as likely are no measurement. */
 const TELLING = 1.3;
 /** A pause is a wait for the window from this part of a round trip on, and longer than the round trips it takes by no more than another. */
@@ -60,14 +62,25 @@ interface Split {
  * @param path - what is known of the connection; a transfer without arrivals is taken to have flowed evenly
  */
 export function readTransfer(transfer: Transfer, path: ReadPath): RateReading {
-  const { bytes, ms } = transfer;
-  const { bytesPerMs, stalledMs, stalls } = likeliest(transfer, path);
+  const timed = afterStart(transfer);
+  const { bytes, ms } = timed;
+  const { bytesPerMs, stalledMs, stalls } = likeliest(timed, path);
   const busyMs = ms - stalledMs;
   const blurMs = BLUR_MS * (1 + stalls);
   const [low, high] = [bytes / (busyMs + blurMs), busyMs <= blurMs ? FASTEST_BYTES_PER_MS : bytes / (busyMs - blurMs)];
   const best = clampRate(bytesPerMs);
   if (high / low < TELLING) return { best, low: best, high: best, stalledMs };
   return { best, low: clampRate(low), high: high >= FASTEST_BYTES_PER_MS ? Number.POSITIVE_INFINITY : high, stalledMs };
+}
+
+/** A transfer without what came in the same packet as its start. */
+function afterStart(transfer: Transfer): Transfer {
+  const { arrivals = [] } = transfer;
+  const together = arrivals.filter(({ ms, bytes }) => ms < START_MS && bytes <= SEGMENT_BYTES).at(-1);
+  const rest = arrivals.slice(together === undefined ? 0 : arrivals.indexOf(together) + 1);
+  if (together === undefined || rest.length < 2) return transfer;
+  const since = rest.map(({ ms, bytes }) => ({ ms: ms - together.ms, bytes: bytes - together.bytes }));
+  return { ...transfer, ms: transfer.ms - together.ms, bytes: transfer.bytes - together.bytes, arrivals: since };
 }
 
 /** Of what the arrivals suggest and what was known, that which explains best how long it all took. */
