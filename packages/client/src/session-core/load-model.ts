@@ -107,7 +107,8 @@ async function listModels(store: ModelStore, signal?: AbortSignal): Promise<Read
   try {
     const { models } = JSON.parse(new TextDecoder().decode(bytes)) as { models: { name: string; hash: string }[] };
     const sound = models.filter(({ name, hash }) => typeof name === 'string' && HASH.test(hash));
-    return new Map(sound.map(({ name, hash }) => [name, hash]));
+    // Newest first: of several with one name that counts.
+    return new Map(sound.reverse().map(({ name, hash }) => [name, hash]));
   } catch {
     return new Map(); // no listing: nothing is known
   }

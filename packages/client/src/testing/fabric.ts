@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { encodeManifest, extractSegment, type PackedModel, packModel } from '@d3/onnx';
 import type { Constraints } from '@d3/partition';
 import { createNodeBackend, inferShapes } from '@d3/runtime/node';
-import { type Server, type ServerOptions, serve } from '@d3/server';
+import { type ServeOptions, type Server, serve } from '@d3/server';
 import { makeTensor, type Tensor, type TensorMap } from '@d3/tensor';
 import { type ShapingProxy, startShapingProxy } from '@d3/testkit';
 import type { ConnectOptions, InferInput, Session } from '../index.ts';
@@ -71,14 +71,14 @@ export class Fabric {
   }
 
   /** Another edge, for tests that end one; ends after the test. */
-  async serveEdge(options: Partial<ServerOptions> = {}): Promise<Server> {
+  async serveEdge(options: Partial<ServeOptions> = {}): Promise<Server> {
     const edge = await serveEdge(this.root, this.cloud.url, options);
     this.#closing.push(() => edge.close());
     return edge;
   }
 
   /** Another cloud, for tests that end one; ends after the test. */
-  async serveCloud(options: Partial<ServerOptions> = {}): Promise<Server> {
+  async serveCloud(options: Partial<ServeOptions> = {}): Promise<Server> {
     const cloud = await serveCloud(this.root, options);
     this.#closing.push(() => cloud.close());
     return cloud;
@@ -143,12 +143,12 @@ async function packSketch(folder: string): Promise<PackedModel> {
   return model;
 }
 
-function serveCloud(root: string, options: Partial<ServerOptions> = {}): Promise<Server> {
+function serveCloud(root: string, options: Partial<ServeOptions> = {}): Promise<Server> {
   const own = { tier: 'cloud', models: join(root, 'cloud-models'), cache: join(root, 'cloud-cache'), workers: 1 };
   return serve({ ...own, ...options });
 }
 
-function serveEdge(root: string, upstream: string, options: Partial<ServerOptions> = {}): Promise<Server> {
+function serveEdge(root: string, upstream: string, options: Partial<ServeOptions> = {}): Promise<Server> {
   const own = {
     tier: 'edge',
     models: join(root, 'edge-models'),
