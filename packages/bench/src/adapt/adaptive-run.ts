@@ -28,8 +28,8 @@ export interface AdaptiveResult {
   readonly endMs: number;
   readonly requests: number;
   readonly switches: readonly SimulatedSwitch[];
-  /** Requests that were finished on the device because the link stood still. */
-  readonly abandoned: number;
+  /** Requests that were run again on the plan after because the one before stood still. */
+  readonly rescued: number;
   readonly estimates: readonly { readonly atMs: number; readonly estimate: LinkEstimate; readonly what: string }[];
 }
 
@@ -86,7 +86,7 @@ export class AdaptiveRun {
   #startMs = Number.NaN;
   #lastEndMs = Number.NEGATIVE_INFINITY;
   #requests = 0;
-  #abandoned = 0;
+  #rescued = 0;
   #latencies: number[] = [];
 
   constructor(options: AdaptiveRunOptions) {
@@ -106,7 +106,7 @@ export class AdaptiveRun {
       endMs: this.#lastEndMs,
       requests: this.#requests,
       switches: this.#switches,
-      abandoned: this.#abandoned,
+      rescued: this.#rescued,
       estimates: this.#estimates,
     };
   }
@@ -272,7 +272,7 @@ export class AdaptiveRun {
     const deviceMs = resumes ? request.plan.restMs : plan.deviceMs;
     const startMs = deviceMs > 0 ? Math.max(nowMs, this.#deviceFreeMs) : nowMs;
     if (startMs - nowMs + deviceMs + this.#linkMs(plan) >= leftMs) return;
-    this.#abandoned += 1;
+    this.#rescued += 1;
     if (deviceMs > 0) this.#deviceFreeMs = startMs + deviceMs;
     this.#clock.at(startMs + deviceMs, () => {
       if (request.done) return;

@@ -1,0 +1,79 @@
+import type { Session } from '@d3/client';
+import type { LiveBed } from './live-bed.ts';
+
+/** How long a session took to follow a step of its link. */
+export interface StepRow {
+  readonly what: 'step down' | 'step up';
+  /** From the step to the new plan's going live; absent when none came in time. */
+  readonly ms: number;
+  readonly reason: string;
+  readonly mbps: readonly [number, number];
+}
+
+/** At the faster rate the edge answers in half of the device's time, at a quarter of it in twice that. */
+const FAST_MBPS = 4;
+const SLOW_MBPS = 1;
+const DELAY_MS = 2;
+const SLOWDOWN = 16;
+/** Longer than the dwell time. */
+const SETTLE_MS = 6000;
+const PATIENCE_MS = 15_000;
+
+/** Requests, one after the other, on a link that falls to a quarter and rises fourfold, so many times. */
+export async function measureSteps(bed: LiveBed, rounds: number): Promise<StepRow[]> {
+  bed.shape(FAST_MBPS, DELAY_MS);
+  const session = await bed.open({ slowdown: SLOWDOWN, ready: 'planned' });
+  const stop = keepAsking(bed, session);
+  const rows: StepRow[] = [];
+  try {
+    for (let round = 0; round < rounds; round++) {
+      rows.push(await follow(bed, session, { what: 'step down', from: FAST_MBPS, to: SLOW_MBPS }));
+      rows.push(await follow(bed, session, { what: 'step up', from: SLOW_MBPS, to: FAST_MBPS }));
+    }
+  } finally {
+    await stop();
+    await session.close();
+  }
+  return rows;
+}
+
+async function follow(
+  bed: LiveBed,
+  session: Session,
+  step: { readonly what: StepRow['what']; readonly from: number; readonly to: number },
+): Promise<StepRow> {
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  bed.shape(step.to, DELAY_MS);
+  const { ms, reason } = await nextPlan(session, step.what === 'step down' ? 0 : 1);
+  return { what: step.what, ms, reason, mbps: [step.from, step.to] };
+}
+
+/** Waits for the plan whose last layer lies on a tier; late, it is `Infinity`. */
+function nextPlan(session: Session, tier: number): Promise<{ ms: number; reason: string }> {
+  const startedMs = performance.now();
+  return new Promise((resolve) => {
+    const settle = (ms: number, reason: string) => {
+      clearTimeout(timer);
+      stop();
+      resolve({ ms, reason });
+    };
+    const timer = setTimeout(() => settle(Number.POSITIVE_INFINITY, 'no switch'), PATIENCE_MS);
+    const stop = session.on('plan', ({ report, reason }) => {
+      const chosen = report.strategies[report.chosen];
+      if (chosen !== undefined && 'tierOf' in chosen && chosen.tierOf.at(-1) === tier) {
+        settle(performance.now() - startedMs, reason);
+      }
+    });
+  });
+}
+
+function keepAsking(bed: LiveBed, session: Session): () => Promise<void> {
+  let asking = true;
+  const loop = (async () => {
+    for (let seed = 0; asking; seed++) await session.infer(bed.input(seed % 8));
+  })();
+  return async () => {
+    asking = false;
+    await loop;
+  };
+}
