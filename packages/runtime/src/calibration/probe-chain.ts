@@ -1,4 +1,4 @@
-import { type AttributeSpec, buildModel, type NodeSpec } from '@d3/onnx';
+import { type AttributeSpec, buildModel, type InitializerSpec, type NodeSpec } from '@d3/onnx';
 import { BOUNDARY, type LayerCost, layerCost, type Spatial } from '@d3/profile';
 import { byteLength, elementCount, makeTensor, type TensorMap } from '@d3/tensor';
 import type { SegmentSpec } from '../backend.ts';
@@ -29,13 +29,10 @@ export interface ChainNode {
   readonly also?: readonly ChainValue[];
 }
 
-interface ChainWeight extends ChainValue {
-  readonly fanIn: number;
-}
-
 const FLOAT_BYTES = 4;
-/** Weights repeat one seeded block: what a product takes does not depend on its numbers. */
-const BLOCK = seededFloats(7, 4093, 1);
+/** Weights repeat one seeded block: what a product takes does not depend on its numbers, as long as they stay normal. */
+const BLOCK = seededFloats(7, 4093, 0.04);
+const WEIGHTS_PATH = 'weights';
 
 /** A segment that D3 makes to time it, with the costs of its layers as a packed model would state them. */
 export class ProbeChain {
@@ -43,7 +40,7 @@ export class ProbeChain {
   readonly input: ChainValue;
   readonly layers: LayerCost[] = [];
   readonly #nodes: NodeSpec[] = [];
-  readonly #weights: ChainWeight[] = [];
+  readonly #weights: ChainValue[] = [];
   #last: ChainValue;
 
   constructor(id: string, shape: readonly number[]) {
@@ -108,28 +105,37 @@ export class ProbeChain {
       nodes: this.#nodes,
       inputs: values([this.input]),
       outputs: values([this.#last]),
-      initializers: this.#weights.map(({ name, shape, fanIn }) => {
-        return { name, type: 'float32', shape, data: tiled(elementCount(shape), Math.sqrt(6 / fanIn)) };
-      }),
+      initializers: this.#initializers(),
     });
+    const weights = new Uint8Array(tiled(bytesOf(this.#weights) / FLOAT_BYTES, 1).buffer);
     const model = { bytes, inputs: boundary([this.input], true), outputs: boundary([this.#last], false), weights: [] };
     return {
       id: `calibration-${this.id}`,
       model,
       level: 'extended',
-      weights: { kind: 'blobs', blobs: new Map() },
+      // Beside the model, as packed models have them: inside, they would be copied three times on the caller's thread.
+      weights: { kind: 'blobs', blobs: new Map(weights.byteLength === 0 ? [] : [[WEIGHTS_PATH, weights]]) },
     };
   }
 
   /** A seeded input. */
   inputs(): TensorMap {
     const { name, shape } = this.input;
-    return { [name]: makeTensor(name, 'float32', shape, tiled(elementCount(shape), 1)) };
+    return { [name]: makeTensor(name, 'float32', shape, tiled(elementCount(shape), 25)) };
+  }
+
+  #initializers(): InitializerSpec[] {
+    let offset = 0;
+    return this.#weights.map(({ name, shape }) => {
+      const length = byteLength('float32', shape);
+      const external = { path: WEIGHTS_PATH, offset, length };
+      offset += length;
+      return { name, type: 'float32', shape, external };
+    });
   }
 
   #weight(name: string, shape: readonly number[]): string {
-    const fanIn = shape.length === 1 ? 1e4 : Math.max(1, elementCount(shape.slice(1)));
-    this.#weights.push({ name, shape, fanIn });
+    this.#weights.push({ name, shape });
     return name;
   }
 }
