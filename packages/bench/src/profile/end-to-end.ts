@@ -5,7 +5,7 @@ import { median } from '../split/median.ts';
 import { type Fabric, openFabric, slowdowns } from './end-to-end-fabric.ts';
 import { type ShapedLink, shapedLinks } from './end-to-end-links.ts';
 import { pinnedTo, predictedOf, type WantedPlan, wantedPlans } from './end-to-end-plans.ts';
-import { RandomSource } from './random-source.ts';
+import { randomSource } from './random-source.ts';
 
 /** What is to be measured. */
 export interface EndToEndOptions {
@@ -127,10 +127,10 @@ function partsOf(results: readonly InferResult[]): Readonly<Record<string, unkno
 }
 
 function inputOf({ tensors }: Manifest): InferInput {
-  const random = new RandomSource(3);
+  const random = randomSource(3);
   const inputs = tensors.filter(({ isInput }) => isInput);
   const made = inputs.map(({ name, type, shape }) => {
-    const values = Float32Array.from({ length: shape.reduce((size, side) => size * side, 1) }, () => random.next());
+    const values = Float32Array.from({ length: shape.reduce((size, side) => size * side, 1) }, random);
     return [name, makeTensor(name, type, shape, values)] as const;
   });
   return { kind: 'tensors', tensors: Object.fromEntries(made) };
