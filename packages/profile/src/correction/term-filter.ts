@@ -116,14 +116,18 @@ export class TermFilter {
 
   #narrow(gains: Float64Array, variance: number): void {
     const count = gains.length;
+    // No wider than it began, so that kinds that never run do not become anything at all. Rows and columns shrink together: a matrix
+    // of which only the diagonal were bounded would soon be that of no random quantity.
+    const within = gains.map((gain, at) => {
+      const grown = ((this.#spread[at * count + at] ?? 0) - gain ** 2 / variance) * FORGETTING;
+      return Math.sqrt(Math.min(1, initialVariance(at) / grown));
+    });
     for (let row = 0; row < count; row++) {
       for (let column = 0; column < count; column++) {
         const place = row * count + column;
         const less = ((gains[row] ?? 0) * (gains[column] ?? 0)) / variance;
-        // Bounded by what it began with, so that kinds that never run do not become anything at all.
-        const grown = ((this.#spread[place] ?? 0) - less) * FORGETTING;
-        const most = row === column ? initialVariance(row) : Number.POSITIVE_INFINITY;
-        this.#spread[place] = Math.min(grown, most);
+        const scale = (within[row] ?? 1) * (within[column] ?? 1);
+        this.#spread[place] = ((this.#spread[place] ?? 0) - less) * FORGETTING * scale;
       }
     }
   }

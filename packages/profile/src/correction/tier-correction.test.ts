@@ -57,6 +57,21 @@ describe('TierCorrection', () => {
     expect(correction.load.scale).toBeLessThan(1.1);
   });
 
+  it('stays sound over a long life of few segments, then of others', () => {
+    const correction = new TierCorrection(misjudged(1.5, 0.7));
+    const [layer] = DENSE;
+    const layers = layer === undefined ? [] : [layer];
+    for (let at = 0; at < 20_000; at++) {
+      correction.observe({
+        layers,
+        measuredMs: predictSegmentMs(MACHINE, layers) * (at % 2 === 0 ? 0.8 : 1.2),
+        queueMs: 0,
+      });
+    }
+    run(correction, 60, (ms) => ms);
+    expect(errorOf(correction.profile)).toBeLessThan(0.1);
+  });
+
   it('does not follow an outlier, however far off', () => {
     const correction = new TierCorrection(MACHINE);
     run(correction, 20, (ms, at) => (at % 5 === 4 ? 50 * ms : ms));
