@@ -40,7 +40,8 @@ const LEAST_MS = 0.005;
  * per operator kind to them (see `fitProfile`). Chains, since layer times do not add up; and in rounds, since a machine's speed
  * drifts from one second to the next.
  *
- * It works through {@link Backend} alone, so it blocks no thread but the backend's.
+ * It works through {@link Backend} alone, so it blocks no thread but the backend's; the caller's, to make weights, for no more than
+ * some 30 ms in a row.
  *
  * @throws what {@link Backend.prepare} and a run throw; the signal's reason when aborted
  */
@@ -95,7 +96,9 @@ class CalibrationRun {
     for (const [at, chain] of chains.entries()) {
       this.#options.signal?.throwIfAborted();
       if (at >= LEAST_PROBES && performance.now() >= this.#endMs - reserveMs) return;
-      const session = await this.#backend.prepare(chain.segment(), this.#runOptions());
+      const segment = chain.segment();
+      await nextTask();
+      const session = await this.#backend.prepare(segment, this.#runOptions());
       const timed = { chain, session, inputs: chain.inputs(), computeMs: [], handoffMs: [] };
       this.#timed.push(timed);
       if (at === 0) await this.#warm(timed);
@@ -145,6 +148,11 @@ class CalibrationRun {
     const { signal } = this.#options;
     return signal === undefined ? {} : { signal };
   }
+}
+
+/** Making weights and copying them are each a few dozen milliseconds on a slow machine: not in one go on a page's thread. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function middle(times: readonly number[]): number {
