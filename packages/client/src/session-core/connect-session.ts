@@ -84,7 +84,11 @@ async function openModelAndDevice(
   const loading = loadFromEdge(host, { options, address }, failed.signal);
   const measuring = Device.measure(
     host,
-    { slowdown, ...(backends && { backends }), ...(assets !== undefined && { assets }) },
+    {
+      ...{ slowdown, onProgress: (share) => bar.addCalibrated(share) },
+      ...(backends && { backends }),
+      ...(assets !== undefined && { assets }),
+    },
     failed.signal,
   );
   loading.then(() => bar.enter('calibrate')).catch((error: unknown) => failed.abort(error));

@@ -1,5 +1,5 @@
 import type { Manifest } from '@d3/onnx';
-import { type LayerCost, layerCosts, TierCorrection, type TierProfile } from '@d3/profile';
+import { segmentCosts, TierCorrection, type TierProfile } from '@d3/profile';
 import type { BackendName, SegmentRun } from '@d3/runtime';
 
 /** A load that moved by more than this factor against what was told last is another one. */
@@ -14,20 +14,20 @@ export interface DeviceRun {
 
 /** How fast the device's backends are: as they were measured, corrected by what segments really take here. */
 export class DeviceSpeed {
-  #costs: readonly LayerCost[];
+  #manifest: Manifest;
   readonly #onChange: () => void;
   readonly #corrections = new Map<BackendName, { readonly idle: TierProfile; readonly correction: TierCorrection }>();
   #toldScale = 1;
 
   /** @param onChange - called when the speed left the band of what it was when this was last called */
   constructor(manifest: Manifest, onChange: () => void) {
-    this.#costs = layerCosts(manifest);
+    this.#manifest = manifest;
     this.#onChange = onChange;
   }
 
   /** Another model's layers run from now on. */
   useModel(manifest: Manifest): void {
-    this.#costs = layerCosts(manifest);
+    this.#manifest = manifest;
   }
 
   /** A backend's profile, as it is now. @param idle - as it was measured */
@@ -45,7 +45,7 @@ export class DeviceSpeed {
   observe({ backend, layers, computeMs }: DeviceRun, idle: TierProfile): void {
     if (idle.backend !== backend) return;
     const correction = this.#correctionOf(backend, idle);
-    const costs = layers.flatMap((index) => this.#costs[index] ?? []);
+    const costs = segmentCosts(this.#manifest, layers);
     correction.observe({ layers: costs, measuredMs: computeMs, queueMs: 0 });
     const { scale } = correction.load;
     if (Math.max(scale / this.#toldScale, this.#toldScale / scale) <= BAND) return;

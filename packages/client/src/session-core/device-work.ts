@@ -2,7 +2,7 @@ import type { Manifest } from '@d3/onnx';
 import type { SegmentTiming } from '@d3/protocol';
 import { abortable, type SegmentRun, type SessionLease } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
-import type { Epoch } from './epoch.ts';
+import type { Epoch, EpochParts } from './epoch.ts';
 import type { RequestInput } from './request-input.ts';
 
 /** Some of an epoch's layers on the device, prepared as one segment. */
@@ -44,7 +44,7 @@ export class DeviceWork {
     return this.#tensors;
   }
 
-  /** Of every stage that ran and whose layers no later one ran again. */
+  /** Of every stage that ran. */
   get allTimings(): readonly SegmentTiming[] {
     return this.#timings;
   }
@@ -67,8 +67,7 @@ export class DeviceWork {
    * @throws D3Error what a segment throws; the signal's reason when aborted
    */
   async advance(epoch: Epoch, options: AdvanceOptions): Promise<void> {
-    const { stages } = epoch.parts;
-    for (const stage of stages.slice(this.#firstNeeded(epoch, options.manifest))) {
+    for (const stage of this.#stagesToRun(epoch, options.manifest)) {
       const { session, model } = stage.lease;
       const inputs = this.#inputsOf(model.inputs, options.input);
       // A run that has begun cannot be stopped, but its caller need not wait for it.
@@ -79,9 +78,18 @@ export class DeviceWork {
     }
   }
 
+  /** Where a stage would make again what there is in part, all is made anew: whatever is named as its source then is. */
+  #stagesToRun({ parts }: Epoch, manifest: Manifest): readonly DeviceStage[] {
+    const needed = parts.stages.slice(this.#firstNeeded(parts, manifest));
+    const done = new Set(this.#timings.flatMap(({ layers }) => layers));
+    if (!needed.some(({ layers }) => layers.some((layer) => done.has(layer)))) return needed;
+    this.#tensors = {};
+    this.#timings = [];
+    return parts.stages;
+  }
+
   /** The first stage that must run: what all later ones read, and what leaves the device, is there or made on the way. */
-  #firstNeeded({ parts }: Epoch, manifest: Manifest): number {
-    const { stages, segmentation } = parts;
+  #firstNeeded({ stages, segmentation }: EpochParts, manifest: Manifest): number {
     const made = new Set(
       stages.flatMap(({ layers }) => layers.flatMap((index) => manifest.layers[index]?.outputs ?? [])),
     );
@@ -104,9 +112,8 @@ export class DeviceWork {
   }
 
   #take(timing: SegmentTiming, { outputs }: SegmentRun): void {
-    const again = new Set(timing.layers);
     this.#tensors = { ...this.#tensors, ...outputs };
-    this.#timings = [...this.#timings.filter(({ layers }) => !layers.some((layer) => again.has(layer))), timing];
+    this.#timings = [...this.#timings, timing];
   }
 }
 

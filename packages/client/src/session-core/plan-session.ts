@@ -88,7 +88,7 @@ function choose(problem: Problem): ChosenPlan {
 
 function problemOf(model: LoadedModel, situation: Omit<Situation, 'fits'>, goal: Goal): Problem {
   const { away, memoryBytes } = situation;
-  const codedBytes = new Map([...situation.codedBytes, ...pictureBytes(model.sidecar)]);
+  const codedBytes = new Map([...pictureBytes(model.sidecar), ...situation.codedBytes]);
   const alone = situation.profiles.length === 1;
   const [device] = situation.profiles;
   const known = alone && device !== undefined ? [device, { ...device, tier: 'edge' }] : situation.profiles;

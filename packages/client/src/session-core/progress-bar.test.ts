@@ -7,7 +7,10 @@ describe('ProgressBar', () => {
     const seen: Progress[] = [];
     const bar = new ProgressBar((progress) => seen.push(progress));
     bar.enter('connect');
+    bar.addCalibrated(0.9);
     bar.enter('calibrate');
+    bar.addCalibrated(0.5);
+    expect(seen.at(-1)?.fraction).toBeCloseTo(0.2);
     bar.enter('plan');
     bar.enter('weights');
     bar.expectBytes(100);

@@ -31,6 +31,13 @@ export class ProgressBar {
     this.#advance(SPANS[phase][0]);
   }
 
+  /** Says which share of the device's calibration is done; it may run beside the loading of the model. */
+  addCalibrated(share: number): void {
+    if (this.#phase !== 'calibrate') return;
+    const [from, to] = SPANS.calibrate;
+    this.#advance(from + (to - from) * Math.min(1, share));
+  }
+
   /** Says how many bytes the weights phase will load. */
   expectBytes(totalBytes: number): void {
     this.#totalBytes = totalBytes;
