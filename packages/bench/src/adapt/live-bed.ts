@@ -13,10 +13,13 @@ const SKETCH = new URL('../../../zoo/sketch-resnet/', import.meta.url);
 /** 1 Mbit/s is 125 bytes per ms. */
 const BYTES_PER_MS_AND_MBPS = 125;
 
-/** Frames whose headers crossed, by kind. */
+/** Frames whose headers crossed. */
 export interface FrameCounts {
   requests: number;
-  results: number;
+  /** Results of a request that had been answered before. */
+  duplicates: number;
+  /** Connection and id of every request that was answered. */
+  readonly answered: Set<string>;
 }
 
 /** An edge on loopback, and a shaped link before it. */
@@ -27,7 +30,7 @@ export interface LiveBed {
   readonly frames: FrameCounts;
   /** Sets the link both ways, from now on. */
   shape(mbps: number, delayMs?: number): void;
-  /** Connects through the link. Weights that earlier sessions fetched are there. */
+  /** Connects through the link. The device has the model's weights, as one that was here before. */
   open(options: Partial<ConnectOptions>): Promise<Session>;
   /** An input; another for every seed. */
   input(seed: number): InferInput;
@@ -39,10 +42,15 @@ export async function openLiveBed(): Promise<LiveBed> {
   const root = await mkdtemp(join(tmpdir(), 'd3-adapt-'));
   const packed = await packSketch(join(root, 'models', MODEL));
   const edge = await serve({ tier: 'edge', models: join(root, 'models'), cache: join(root, 'edge'), workers: 1 });
-  const frames: FrameCounts = { requests: 0, results: 0 };
+  const frames: FrameCounts = { requests: 0, duplicates: 0, answered: new Set() };
   const slowStart = { slowStart: true };
   const tap: Tap = (event) => countFrame(frames, event);
   const proxy = await startShapingProxy({ target: edge.url, up: slowStart, down: slowStart, tap });
+  const cache = join(root, 'device');
+  const [last] = packed.manifest.layers.slice(-1);
+  const constraints = { pin: { [last?.name ?? '']: 'device' } };
+  const before = await connect({ model: MODEL, edge: edge.link, cache, constraints, ready: 'planned' });
+  await before.close();
   const sessions = new Set<Session>();
   return {
     packed,
@@ -54,7 +62,7 @@ export async function openLiveBed(): Promise<LiveBed> {
     },
     open: async (options) => {
       const link = edge.link.replace(new URL(edge.link).host, `127.0.0.1:${proxy.port}`);
-      const session = await connect({ model: MODEL, edge: link, cache: join(root, 'device'), ...options });
+      const session = await connect({ model: MODEL, edge: link, cache, ...options });
       sessions.add(session);
       return session;
     },
@@ -65,10 +73,12 @@ export async function openLiveBed(): Promise<LiveBed> {
 
 function countFrame(frames: FrameCounts, event: TapEvent): void {
   if (event.kind !== 'message' || typeof event.data === 'string') return;
-  const { part, kind } = readPrefix(event.data);
+  const { part, kind, request } = readPrefix(event.data);
   if (part !== 'header') return;
+  const id = `${event.connection} ${request}`;
   if (kind === 'request') frames.requests += 1;
-  else frames.results += 1;
+  else if (frames.answered.has(id)) frames.duplicates += 1;
+  else frames.answered.add(id);
 }
 
 async function closeAll(parts: {

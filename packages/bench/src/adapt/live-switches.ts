@@ -21,8 +21,10 @@ export interface FailureRow {
   readonly switches: number;
   /** No answer, or not the right bits. */
   readonly failed: number;
-  /** Results beyond one per request that was sent on, or requests that were sent twice. */
+  /** Answered a second time by the edge. */
   readonly duplicated: number;
+  /** Sent to the edge once more, under another id, because the first one took too long; the first answer counts. */
+  readonly sentAgain: number;
 }
 
 const STEADY_MBPS = 1000;
@@ -85,9 +87,9 @@ export async function measureFailures(bed: LiveBed, requests: number): Promise<F
     await Promise.all(Array.from({ length: AT_ONCE }, ask));
     asking = false;
     await turn;
-    const sent = bed.frames.requests - before.requests;
-    const duplicated = Math.max(0, sent - requests) + Math.max(0, bed.frames.results - before.results - requests);
-    return { what: 'failures', requests, switches, failed, duplicated };
+    const sentAgain = Math.max(0, bed.frames.requests - before.requests - requests);
+    const duplicated = bed.frames.duplicates - before.duplicates;
+    return { what: 'failures', requests, switches, failed, duplicated, sentAgain };
   } finally {
     await session.close();
   }

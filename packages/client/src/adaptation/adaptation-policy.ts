@@ -29,6 +29,10 @@ const DEFAULTS: Required<AdaptationOptions> = {
 };
 /** A wait for a free worker that grows by less is no reason to plan. */
 const LEAST_WAIT_MS = 1;
+/** A switch so soon after another shows that the link comes and goes. */
+const SOON_MS = 30_000;
+/** For how long that is held against it. */
+const RESTLESS_MS = 120_000;
 /** Plan and fit alternate so often at most. */
 const FITS = 3;
 const UNCHANGED: Verdict = { kind: 'unchanged' };
@@ -55,6 +59,11 @@ export class AdaptationPolicy {
   /** What the live plan is known to be right for. */
   #madeFor: Problem | undefined;
   #switchedMs = Number.NEGATIVE_INFINITY;
+  /** Whether the next plan to go live was this policy's decision, and when the last such one did. */
+  #decided = false;
+  #decidedMs = Number.NEGATIVE_INFINITY;
+  /** When a switch last followed soon on another: the link comes and goes. */
+  #restlessMs = Number.NEGATIVE_INFINITY;
   /** Looks in a row that found a plan with enough gain. */
   #confirmed = 0;
   readonly #forecast: Forecast;
@@ -68,6 +77,11 @@ export class AdaptationPolicy {
   /** A plan made for `problem` went live: the dwell time begins. */
   adopted(nowMs: number, problem: Problem): void {
     this.#madeFor = problem;
+    if (this.#decided) {
+      if (nowMs - this.#decidedMs < SOON_MS) this.#restlessMs = nowMs;
+      this.#decidedMs = nowMs;
+      this.#decided = false;
+    }
     this.#switchedMs = nowMs;
     this.#confirmed = 0;
   }
@@ -85,11 +99,16 @@ export class AdaptationPolicy {
       this.#madeFor = problem;
       return this.#stay();
     }
-    const liveMs = this.#forecast.of(current, objectiveMs(live, problem.objective));
-    const foundMs = this.#forecast.of(found.tierOf, objectiveMs(found, problem.objective));
+    const [liveMs, foundMs] = [this.#foreseen(beliefs, live), this.#foreseen(beliefs, found)];
     const gainMs = liveMs - foundMs;
     const cost = beliefs.switchCost(found.tierOf);
     return this.#weigh(beliefs, { plan: found, gainMs, gain: gainMs / liveMs, cost });
+  }
+
+  /** A link that has not come and gone lately is taken to stay as it is. */
+  #foreseen({ nowMs, problem }: Beliefs, plan: Plan): number {
+    const ms = objectiveMs(plan, problem.objective);
+    return nowMs - this.#restlessMs < RESTLESS_MS ? this.#forecast.of(plan.tierOf, ms) : ms;
   }
 
   #stay(): Verdict {
@@ -128,6 +147,7 @@ export class AdaptationPolicy {
   }
 
   #switchTo(problem: Problem, { plan, gainMs, cost }: Candidate): Verdict {
+    this.#decided = true;
     const then = this.#madeFor ?? problem;
     const reason = describeChange(then, problem) ?? 'another plan is faster';
     return { kind: 'switch', reason, tierOf: plan.tierOf, plan, predictedGainMs: gainMs, bytes: cost.bytes };

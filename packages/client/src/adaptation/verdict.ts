@@ -11,7 +11,8 @@ export interface AdaptationOptions {
   /** How long a new plan is expected to stay right: its gain over that time is set against the switch's cost. Default 60 000. */
   readonly horizonMs?: number;
   /**
-   * Weight, 0 to 1, of what plans take now against what they took over the last minute: links that fade come back. Default 0.7.
+   * Weight, 0 to 1, of what plans take now against what they took over the last minute, on a link that was seen to come
+   * and go: it comes back. Default 0.7.
    */
   readonly trust?: number;
 }
