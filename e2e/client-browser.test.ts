@@ -64,7 +64,7 @@ describe.skipIf(absent)('connect() in a browser', () => {
   });
 
   const options = (backend: 'webgpu' | 'wasm', constraints: Constraints) => {
-    return { model: 'squeezenet', edge: fabric.link, backends: [backend], constraints } as const;
+    return { model: 'squeezenet', edge: fabric.link, backends: [backend], constraints, standby: false } as const;
   };
 
   const convs = () => fabric.manifest.layers.filter(({ ops }) => ops.includes('Conv'));
@@ -238,6 +238,22 @@ describe.skipIf(absent)('connect() in a browser', () => {
       const after = await page.call('inferPicture', `/models/${KITTEN.file}`);
       expect(after.top[0]?.index).toBe(KITTEN.index);
       expect(after.placement[0]?.backend).not.toBe(before.placement[0]?.backend);
+      await page.call('closeSession');
+    },
+    DEADLINE_MS,
+  );
+
+  it(
+    'streams frames in order, takes no more than may be under way, and hands their memory over',
+    async () => {
+      await page.call('openSession', options('wasm', threeTiers()));
+      const wanted = [await page.call('inferOne', 0), await page.call('inferOne', 1), await page.call('inferOne', 2)];
+      const { outputs, lead, detached } = await page.call('streamMany', 9, 3);
+      expect(outputs).toHaveLength(9);
+      expect(outputs.slice(0, 3)).toEqual(wanted);
+      expect(lead).toBeLessThanOrEqual(3);
+      expect(detached).toBe(9);
+      expect(await page.call('hideAndShow')).toEqual(wanted[1]);
       await page.call('closeSession');
     },
     DEADLINE_MS,

@@ -86,6 +86,39 @@ export async function inferOne(seed: number): Promise<readonly number[]> {
   return outputOf(await session.infer(noise(session, seed), { deadlineMs: 120_000 }));
 }
 
+/** Streams the requests of {@link inferMany}, slowly consumed; gives their outputs, and how the source was treated. */
+export async function streamMany(
+  count: number,
+  maxInFlight: number,
+): Promise<{ outputs: readonly (readonly number[])[]; lead: number; detached: number }> {
+  const session = live();
+  const given: Uint8Array[] = [];
+  let [taken, lead] = [0, 0];
+  function* source() {
+    while (taken < count) {
+      const input = noise(session, taken);
+      if (input.kind === 'tensors') given.push(...Object.values(input.tensors).map(({ bytes }) => bytes));
+      taken += 1;
+      yield input;
+    }
+  }
+  const outputs: (readonly number[])[] = [];
+  for await (const { result, error } of session.stream(source(), { maxInFlight, deadlineMs: 170_000 })) {
+    if (result === undefined) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    lead = Math.max(lead, taken - outputs.length - 1);
+    outputs.push(outputOf(result));
+  }
+  return { outputs, lead, detached: given.filter(({ byteLength }) => byteLength === 0).length };
+}
+
+/** Tells of the page as a browser does that hides and shows it, or loses and finds the network; then runs one request. */
+export async function hideAndShow(): Promise<readonly number[]> {
+  document.dispatchEvent(new Event('visibilitychange'));
+  globalThis.dispatchEvent(new Event('online'));
+  return await inferOne(1);
+}
+
 /** Puts wrong bytes in place of everything that the client's cache holds; gives how much that was. */
 export async function poisonCache(): Promise<number> {
   let poisoned = 0;

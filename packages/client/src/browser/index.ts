@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import type { ConnectOptions, Session } from '../session.ts';
+import type { ConnectOptions, Progress, Session } from '../session.ts';
 import { RemoteSession } from './remote-session.ts';
 import { startSessionWorker } from './start-session-worker.ts';
 
@@ -22,11 +22,17 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const worker = startSessionWorker();
   const abort = () => worker.end(signal?.reason);
   signal?.addEventListener('abort', abort, { once: true });
+  let heard: Progress['phase'] | undefined;
+  const hear = (progress: Progress) => {
+    heard = progress.phase;
+    onProgress?.(progress);
+  };
   worker.onMessage((message) => {
-    if (message.type === 'connecting') onProgress?.(message.progress);
+    if (message.type === 'connecting') hear(message.progress);
   });
   try {
     const opened = await worker.calls.call((remote) => remote.open(withAbsoluteUrls(rest)));
+    if (opened.progress !== undefined && heard !== opened.progress.phase) hear(opened.progress);
     return new RemoteSession(worker, opened);
   } catch (error) {
     worker.end(error);

@@ -42,6 +42,8 @@ export class RemoteSession implements Session {
     this.#state = state;
     worker.onMessage((message) => this.#hear(message));
     void worker.failed.then((error) => this.#end(error.message));
+    document.addEventListener('visibilitychange', this.#wake);
+    globalThis.addEventListener('online', this.#wake);
   }
 
   get manifest(): Manifest {
@@ -95,6 +97,12 @@ export class RemoteSession implements Session {
     this.#end('close() was called');
   }
 
+  /** Workers of a hidden page may be frozen, and their links ended without a word. */
+  readonly #wake = (): void => {
+    if (document.visibilityState === 'hidden') return;
+    this.#worker.calls.call((remote) => remote.wake()).catch(() => undefined);
+  };
+
   async #infer(input: InferInput, { signal, ...rest }: InferOptions): Promise<InferResult> {
     signal?.throwIfAborted();
     this.#lastRequest += 1;
@@ -125,6 +133,8 @@ export class RemoteSession implements Session {
   #end(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    document.removeEventListener('visibilitychange', this.#wake);
+    globalThis.removeEventListener('online', this.#wake);
     this.#worker.end(clientError('CLIENT_CLOSED', { reason }));
     this.#hub.emit('closed', { reason });
     this.#hub.clear();

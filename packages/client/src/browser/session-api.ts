@@ -19,6 +19,8 @@ export interface Opened {
   readonly manifest: Manifest;
   readonly sidecar: Sidecar | undefined;
   readonly state: SessionState;
+  /** The last of what was reported while connecting: reports come another way, and may come later. */
+  readonly progress: Progress | undefined;
 }
 
 /** Options that can be cloned. */
@@ -35,6 +37,8 @@ export interface SessionApi {
   /** Aborts a request; its `infer` rejects. Nothing happens if there is none. */
   cancel(id: number): Promise<Outcome<void>>;
   replan(goal: Partial<Goal>): Promise<Outcome<SessionState>>;
+  /** The page is shown again, or the network is back: looks at once whether the link still is. */
+  wake(): Promise<Outcome<void>>;
   close(): Promise<Outcome<void>>;
 }
 

@@ -36,11 +36,15 @@ function sessionApi(events: MessagePort): SessionApi {
   return {
     open: (options) =>
       outcomeOf(async () => {
-        const onProgress = (progress: SessionEvents['progress']) => say({ type: 'connecting', progress });
+        let last: SessionEvents['progress'] | undefined;
+        const onProgress = (progress: SessionEvents['progress']) => {
+          last = progress;
+          say({ type: 'connecting', progress });
+        };
         session = await connectSession(browserHost(), { ...options, onProgress });
         forwardEvents(session, say);
         const { manifest, sidecar } = session;
-        return { manifest, sidecar, state: stateOf(session) };
+        return { manifest, sidecar, state: stateOf(session), progress: last };
       }),
     infer: (id, input, options) =>
       outcomeOf(async () => {
@@ -58,6 +62,7 @@ function sessionApi(events: MessagePort): SessionApi {
         await live().replan(goal);
         return stateOf(live());
       }),
+    wake: () => outcomeOf(() => session?.wake()),
     close: () => outcomeOf(() => session?.close()),
   };
 }

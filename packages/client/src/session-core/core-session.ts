@@ -2,6 +2,7 @@ import { isD3Error } from '@d3/errors';
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport } from '@d3/partition';
 import type { LinkEstimate, LinkFit, TierProfile } from '@d3/profile';
+import type { HopTiming } from '@d3/protocol';
 import { type BackendName, readAnswer, type Sidecar } from '@d3/runtime';
 import { expectedLink, stalledMs } from '../adaptation/index.ts';
 import { clientError } from '../errors.ts';
@@ -25,6 +26,7 @@ import { type Device, networkCosts } from './device.ts';
 import { DeviceSpeed } from './device-speed.ts';
 import { type EdgeConnections, EdgeKeeper } from './edge-keeper.ts';
 import { EventHub } from './event-hub.ts';
+import { HopOverheads } from './hop-overheads.ts';
 import type { Host } from './host.ts';
 import { interfaceChange } from './interface-change.ts';
 import { LivePlan, type Surroundings } from './live-plan.ts';
@@ -75,6 +77,7 @@ export class CoreSession implements Session {
   readonly #adaptation: AdaptationLoop;
   readonly #speed: DeviceSpeed;
   readonly #runner: RequestRunner;
+  readonly #overheads = new HopOverheads();
   readonly #streamGoal: ThroughputGoal = new ThroughputGoal(this);
   #lastRequest = 0;
   /** Of the model's version that was taken, or refused, last. */
@@ -115,8 +118,9 @@ export class CoreSession implements Session {
     this.#hub.on('model', ({ manifest }) => this.#speed.useModel(manifest));
     this.#runner = new RequestRunner({
       plan: this.#plan,
-      onRun: ({ backend, layers, computeMs }) =>
-        this.#speed.observe({ backend: backend as BackendName, layers, computeMs }, parts.device.profile),
+      onRun: ({ backend, layers, computeMs }, handoffMs) =>
+        this.#speed.observe({ backend: backend as BackendName, layers, computeMs, handoffMs }, parts.device.profile),
+      onHops: (hops) => this.#learnHops(hops),
     });
     if (parts.uplink !== undefined) this.#edge.adopt(parts.uplink);
   }
@@ -204,6 +208,13 @@ export class CoreSession implements Session {
   stream(source: FrameSource, options: StreamOptions = {}): AsyncGenerator<StreamedFrame, void, void> {
     const infer = (input: InferInput, how: InferOptions) => this.infer(input, how);
     return openStream(source, options, { session: this, goal: this.#streamGoal, infer });
+  }
+
+  /** Looks at once whether the link still is, and tries to connect again if it is not; for a page that was hidden. */
+  wake(): void {
+    if (this.#ending.signal.aborted) return;
+    this.#edge.wake();
+    this.#adaptation.changed();
   }
 
   async close(): Promise<void> {
@@ -368,19 +379,6 @@ export class CoreSession implements Session {
   #look(): Surroundings {
     const { device, host } = this.#parts;
     const { uplink, tiers } = this.#edge;
-    const nearest = tiers.profiles.findIndex(({ tier }) => !tiers.away.includes(tier));
-    const fits = tiers.links.map((link, hop): LinkFit => {
-      if (uplink === undefined || hop !== nearest) return () => link;
-      const { monitor } = uplink;
-      return (bytes) => {
-        const nowMs = performance.now();
-        const { estimate, estimator } = monitor;
-        const pending = monitor.pendingTransfers();
-        const restMs = this.#adaptation.restMs;
-        const rest = restMs === undefined ? {} : { restMs };
-        return expectedLink({ nowMs, estimate, ramp: estimator.ramp(nowMs), pending, bytes, ...rest });
-      };
-    });
     const { profiles, links } = this;
     const silence = uplink === undefined ? 0 : silenceOn(uplink);
     const { memoryBytes } = host;
@@ -389,11 +387,45 @@ export class CoreSession implements Session {
       uplink,
       profiles,
       links,
-      fits,
+      fits: this.#linkFits().map(
+        ({ hop, fit }) =>
+          (bytes) =>
+            this.#overheads.withOverhead(hop, fit(bytes)),
+      ),
       away: tiers.away,
       memoryBytes,
       stalledMs: silence,
     };
+  }
+
+  /** Each hop's link as a plan finds it that sends so much, without what crossing takes beyond the link. */
+  #linkFits(): readonly { readonly hop: string; readonly fit: LinkFit }[] {
+    const { uplink, tiers } = this.#edge;
+    const nearest = tiers.profiles.findIndex(({ tier }) => !tiers.away.includes(tier));
+    const names = this.profiles.map(({ tier }) => tier);
+    return tiers.links.map((link, hop) => {
+      const isOwn = uplink !== undefined && hop === nearest;
+      return { hop: `${names[hop]}-${names[hop + 1]}`, fit: isOwn ? this.#fitOf(uplink) : () => link };
+    });
+  }
+
+  #fitOf({ monitor }: Uplink): LinkFit {
+    return (bytes) => {
+      const nowMs = performance.now();
+      const { estimate, estimator } = monitor;
+      const pending = monitor.pendingTransfers();
+      const { restMs } = this.#adaptation;
+      const rest = restMs === undefined ? {} : { restMs };
+      return expectedLink({ nowMs, estimate, ramp: estimator.ramp(nowMs), pending, bytes, ...rest });
+    };
+  }
+
+  #learnHops(hops: readonly HopTiming[]): void {
+    const fits = new Map(this.#linkFits().map(({ hop, fit }) => [hop, fit]));
+    for (const timing of hops) {
+      const fit = fits.get(timing.hop);
+      if (fit !== undefined) this.#overheads.observe(timing, fit);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Manifest } from '@d3/onnx';
 import { segmentCosts, TierCorrection, type TierProfile } from '@d3/profile';
 import type { BackendName, SegmentRun } from '@d3/runtime';
+import { medianOf } from './median-of.ts';
 
 /** A load that moved by more than this factor against what was told last is another one. */
 const BAND = 1.25;
@@ -10,13 +11,25 @@ export interface DeviceRun {
   readonly backend: BackendName;
   readonly layers: readonly number[];
   readonly computeMs: SegmentRun['computeMs'];
+  /** From the caller to the backend and back. */
+  readonly handoffMs: number;
 }
+
+interface BackendSpeed {
+  readonly idle: TierProfile;
+  readonly correction: TierCorrection;
+  /** What runs of late took on the way to the backend and back; at first what was measured when nothing else ran. */
+  handoffs: readonly number[];
+}
+
+/** Handoffs that the expected one is the median of. */
+const RECENT = 7;
 
 /** How fast the device's backends are: as they were measured, corrected by what segments really take here. */
 export class DeviceSpeed {
   #manifest: Manifest;
   readonly #onChange: () => void;
-  readonly #corrections = new Map<BackendName, { readonly idle: TierProfile; readonly correction: TierCorrection }>();
+  readonly #corrections = new Map<BackendName, BackendSpeed>();
   #toldScale = 1;
 
   /** @param onChange - called when the speed left the band of what it was when this was last called */
@@ -34,7 +47,10 @@ export class DeviceSpeed {
   profileOf(idle: TierProfile): TierProfile {
     const known = this.#corrections.get(idle.backend as BackendName);
     if (known === undefined || known.idle !== idle) return idle;
-    return known.correction.profile;
+    const { profile } = known.correction;
+    const { handoffMs = 0 } = profile;
+    const nowMs = medianOf(known.handoffs);
+    return { ...profile, handoffMs: nowMs, fixedMs: profile.fixedMs - handoffMs + nowMs };
   }
 
   /**
@@ -42,9 +58,11 @@ export class DeviceSpeed {
    *
    * @param idle - profile of the backend that ran it, as it was measured
    */
-  observe({ backend, layers, computeMs }: DeviceRun, idle: TierProfile): void {
+  observe({ backend, layers, computeMs, handoffMs }: DeviceRun, idle: TierProfile): void {
     if (idle.backend !== backend) return;
-    const correction = this.#correctionOf(backend, idle);
+    const speed = this.#speedOf(backend, idle);
+    const { correction } = speed;
+    speed.handoffs = [...speed.handoffs, Math.max(0, handoffMs)].slice(-RECENT);
     const costs = segmentCosts(this.#manifest, layers);
     correction.observe({ layers: costs, measuredMs: computeMs, queueMs: 0 });
     const { scale } = correction.load;
@@ -53,11 +71,12 @@ export class DeviceSpeed {
     this.#onChange();
   }
 
-  #correctionOf(backend: BackendName, idle: TierProfile): TierCorrection {
+  #speedOf(backend: BackendName, idle: TierProfile): BackendSpeed {
     const known = this.#corrections.get(backend);
-    if (known !== undefined && known.idle === idle) return known.correction;
-    const correction = new TierCorrection(idle);
-    this.#corrections.set(backend, { idle, correction });
-    return correction;
+    if (known !== undefined && known.idle === idle) return known;
+    const { handoffMs = 0 } = idle;
+    const speed = { idle, correction: new TierCorrection(idle), handoffs: [handoffMs, handoffMs] };
+    this.#corrections.set(backend, speed);
+    return speed;
   }
 }

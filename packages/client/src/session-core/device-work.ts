@@ -22,8 +22,8 @@ export interface AdvanceOptions {
   readonly manifest: Manifest;
   readonly input: RequestInput;
   readonly signal: AbortSignal;
-  /** Told of each stage that ran. */
-  readonly onRun?: (timing: SegmentTiming) => void;
+  /** Told of each stage that ran, and what it took on the way to the backend and back. */
+  readonly onRun?: (timing: SegmentTiming, handoffMs: number) => void;
 }
 
 /**
@@ -70,11 +70,12 @@ export class DeviceWork {
     for (const stage of this.#stagesToRun(epoch, options.manifest)) {
       const { session, model } = stage.lease;
       const inputs = this.#inputsOf(model.inputs, options.input);
+      const startedMs = performance.now();
       // A run that has begun cannot be stopped, but its caller need not wait for it.
       const run = await abortable(session.run(inputs, { signal: options.signal }), options.signal);
       const timing = timingOf(epoch, stage, run);
       this.#take(timing, run);
-      options.onRun?.(timing);
+      options.onRun?.(timing, performance.now() - startedMs - run.computeMs - run.queueMs);
     }
   }
 

@@ -28,6 +28,9 @@ export interface EdgeConnections {
   readonly connectPast?: (to: TierAddress, signal: AbortSignal) => Promise<Uplink>;
 }
 
+/** A link that answers nothing for so long after a pause is taken to be lost. */
+const AWAKE_WITHIN_MS = 5_000;
+
 /**
  * Keeps the link to the edge: learns what the edge reports, notices its end, and connects again. Meanwhile it links straight to a tier
  * behind the edge, if one has told its address.
@@ -100,6 +103,15 @@ export class EdgeKeeper {
       if (!uplink.draining) this.#leaveEdge(`the link closed with ${code}${reason === '' ? '' : ` (${reason})`}`);
       this.#reconnector.start();
     });
+  }
+
+  /** Looks at once whether the links still are, and tries again at once to reach an edge that is lost. */
+  wake(): void {
+    this.#reconnector.hurry();
+    for (const { client } of this.#open) {
+      // A socket that ended while nobody could hear of it says so only when it is used.
+      client.ping({ timeoutMs: AWAKE_WITHIN_MS }).catch(() => client.close());
+    }
   }
 
   /** Closes the links that plans are no longer made over and that are not among `used`. */

@@ -6,6 +6,8 @@ export class Reconnector {
   readonly #connect: (signal: AbortSignal) => Promise<void>;
   readonly #signal: AbortSignal;
   #running = false;
+  /** Ends the pause before the next try. */
+  #hurry: () => void = () => undefined;
 
   constructor(connect: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) {
     this.#connect = connect;
@@ -19,10 +21,17 @@ export class Reconnector {
     this.#tryAfter(FIRST_PAUSE_MS);
   }
 
+  /** Tries at once instead of after the pause that it makes. */
+  hurry(): void {
+    this.#hurry();
+  }
+
   #tryAfter(pauseMs: number): void {
     if (this.#signal.aborted) return;
     const stop = () => clearTimeout(timer);
-    const timer = setTimeout(async () => {
+    const attempt = async () => {
+      stop();
+      this.#hurry = () => undefined;
       this.#signal.removeEventListener('abort', stop);
       try {
         await this.#connect(this.#signal);
@@ -30,7 +39,9 @@ export class Reconnector {
       } catch {
         this.#tryAfter(Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
       }
-    }, pauseMs);
+    };
+    const timer = setTimeout(() => void attempt(), pauseMs);
+    this.#hurry = () => void attempt();
     this.#signal.addEventListener('abort', stop, { once: true });
   }
 }

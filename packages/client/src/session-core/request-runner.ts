@@ -7,12 +7,15 @@ import type { LivePlan } from './live-plan.ts';
 import type { LoadedModel } from './load-model.ts';
 import type { RequestInput } from './request-input.ts';
 import { type RequestRun, runRequest } from './run-request.ts';
+import { sentBehind } from './sent-behind.ts';
 
 /** What a {@link RequestRunner} works with. */
 export interface RunnerParts {
   readonly plan: LivePlan;
-  /** Told of each segment that ran on the device. */
-  readonly onRun: (timing: SegmentTiming) => void;
+  /** Told of each segment that ran on the device, and what it took on the way to the backend and back. */
+  readonly onRun: (timing: SegmentTiming, handoffMs: number) => void;
+  /** Told of the hops that a request crossed. */
+  readonly onHops: (hops: RequestRun['hops']) => void;
 }
 
 /** How long a request may take. */
@@ -130,7 +133,7 @@ export class RequestRunner {
   }
 
   #begin(epoch: Epoch, work: DeviceWork, request: RequestLimits & { readonly input: RequestInput }): Attempt {
-    const { onRun, plan } = this.#parts;
+    const { onRun, onHops, plan } = this.#parts;
     const { manifest } = epoch.parts.model;
     const abort = new AbortController();
     const follow = () => abort.abort(request.signal.reason);
@@ -143,7 +146,8 @@ export class RequestRunner {
           attempt.sentMs = performance.now();
         };
         const done = await runRequest(epoch, { ...request, manifest, work, onRun, onSend, signal: abort.signal });
-        plan.learnCoded(done.sent);
+        plan.learnCoded([...done.sent, ...sentBehind(epoch, done.hops)]);
+        onHops(done.hops);
         return { answer: { epoch, run: done } };
       } catch (error) {
         return { error };

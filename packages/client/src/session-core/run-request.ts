@@ -15,8 +15,8 @@ export interface RunningRequest {
   readonly deadlineAtMs: number;
   /** What the device made for it, in this attempt and those before. */
   readonly work: DeviceWork;
-  /** Told of each segment that ran on the device. */
-  readonly onRun?: (timing: SegmentTiming) => void;
+  /** Told of each segment that ran on the device, and what it took on the way to the backend and back. */
+  readonly onRun?: (timing: SegmentTiming, handoffMs: number) => void;
   /** Told when the boundary goes out. */
   readonly onSend?: () => void;
 }
