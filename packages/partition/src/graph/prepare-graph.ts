@@ -1,5 +1,4 @@
 import type { LayerGraph } from '../problem.ts';
-import { verifyGraph } from '../verify/verify-graph.ts';
 
 /** Lists of lists in two arrays: list i is `items[start[i]]` up to, not including, `items[start[i + 1]]`. */
 export interface Lists {
@@ -43,10 +42,10 @@ export interface PreparedGraph {
 /**
  * Resolves the names of a graph, once.
  *
- * @throws PARTITION_GRAPH_INVALID when it breaks the rules of SPEC.md, section 1
+ * @param graph - keeps the rules of SPEC.md, section 1: `verifyGraph` checks them where a graph arrives, as `parseProblem`
+ * and `planProblem` do
  */
 export function prepareGraph(graph: LayerGraph): PreparedGraph {
-  verifyGraph(graph);
   const tensorIndex = new Map(graph.tensors.map((tensor, index) => [tensor.name, index]));
   const indicesOf = (names: readonly string[]) => [...new Set(names)].map((name) => tensorIndex.get(name) ?? -1);
   const inputs = graph.layers.map((layer) => indicesOf(layer.inputs));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { buildModel, readModel } from '@d3/onnx';
-import { prepareGraph } from '@d3/partition';
+import { prepareGraph, verifyGraph } from '@d3/partition';
 import { describe, expect, it } from 'vitest';
 import { type NetworkName, networks, seededChunks, seededWeight } from '../index.ts';
 
@@ -49,6 +49,7 @@ describe.each(Object.keys(published) as NetworkName[])('networks: %s', (name) =>
   });
 
   it('is a valid layer graph that starts at the input and ends in what it predicts', () => {
+    verifyGraph(network.graph);
     const prepared = prepareGraph(network.graph);
     expect(prepared.sources.length).toBe(1);
     const ends = network.graph.tensors.filter((tensor) => tensor.isOutput);
