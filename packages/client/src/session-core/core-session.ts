@@ -1,10 +1,8 @@
 import { isD3Error } from '@d3/errors';
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport } from '@d3/partition';
-import type { LinkEstimate, LinkFit, TierProfile } from '@d3/profile';
-import type { HopTiming } from '@d3/protocol';
+import type { LinkEstimate, TierProfile } from '@d3/profile';
 import { type BackendName, readAnswer, type Sidecar } from '@d3/runtime';
-import { expectedLink, stalledMs } from '../adaptation/index.ts';
 import { clientError } from '../errors.ts';
 import type {
   Fallback,
@@ -26,9 +24,9 @@ import { type Device, networkCosts } from './device.ts';
 import { DeviceSpeed } from './device-speed.ts';
 import { type EdgeConnections, EdgeKeeper } from './edge-keeper.ts';
 import { EventHub } from './event-hub.ts';
-import { HopOverheads } from './hop-overheads.ts';
 import type { Host } from './host.ts';
 import { interfaceChange } from './interface-change.ts';
+import { type KnownHops, LinkBeliefs } from './link-beliefs.ts';
 import { LivePlan, type Surroundings } from './live-plan.ts';
 import type { LoadedModel } from './load-model.ts';
 import { parseGoal } from './parse-goal.ts';
@@ -77,7 +75,7 @@ export class CoreSession implements Session {
   readonly #adaptation: AdaptationLoop;
   readonly #speed: DeviceSpeed;
   readonly #runner: RequestRunner;
-  readonly #overheads = new HopOverheads();
+  readonly #links = new LinkBeliefs(() => this.#knownHops());
   readonly #streamGoal: ThroughputGoal = new ThroughputGoal(this);
   #lastRequest = 0;
   /** Of the model's version that was taken, or refused, last. */
@@ -120,7 +118,7 @@ export class CoreSession implements Session {
       plan: this.#plan,
       onRun: ({ backend, layers, computeMs }, handoffMs) =>
         this.#speed.observe({ backend: backend as BackendName, layers, computeMs, handoffMs }, parts.device.profile),
-      onHops: (hops) => this.#learnHops(hops),
+      onHops: (hops) => this.#links.observe(hops),
     });
     if (parts.uplink !== undefined) this.#edge.adopt(parts.uplink);
   }
@@ -380,55 +378,22 @@ export class CoreSession implements Session {
     const { device, host } = this.#parts;
     const { uplink, tiers } = this.#edge;
     const { profiles, links } = this;
-    const silence = uplink === undefined ? 0 : silenceOn(uplink);
-    const { memoryBytes } = host;
     return {
       backend: device.backend,
       uplink,
       profiles,
       links,
-      fits: this.#linkFits().map(
-        ({ hop, fit }) =>
-          (bytes) =>
-            this.#overheads.withOverhead(hop, fit(bytes)),
-      ),
+      fits: this.#links.fits(),
       away: tiers.away,
-      memoryBytes,
-      stalledMs: silence,
+      memoryBytes: host.memoryBytes,
+      stalledMs: this.#links.silentMs(),
     };
   }
 
-  /** Each hop's link as a plan finds it that sends so much, without what crossing takes beyond the link. */
-  #linkFits(): readonly { readonly hop: string; readonly fit: LinkFit }[] {
+  #knownHops(): KnownHops {
     const { uplink, tiers } = this.#edge;
-    const nearest = tiers.profiles.findIndex(({ tier }) => !tiers.away.includes(tier));
+    const own = tiers.profiles.findIndex(({ tier }) => !tiers.away.includes(tier));
     const names = this.profiles.map(({ tier }) => tier);
-    return tiers.links.map((link, hop) => {
-      const isOwn = uplink !== undefined && hop === nearest;
-      return { hop: `${names[hop]}-${names[hop + 1]}`, fit: isOwn ? this.#fitOf(uplink) : () => link };
-    });
+    return { tiers: names, links: tiers.links, uplink, own, restMs: this.#adaptation.restMs };
   }
-
-  #fitOf({ monitor }: Uplink): LinkFit {
-    return (bytes) => {
-      const nowMs = performance.now();
-      const { estimate, estimator } = monitor;
-      const pending = monitor.pendingTransfers();
-      const { restMs } = this.#adaptation;
-      const rest = restMs === undefined ? {} : { restMs };
-      return expectedLink({ nowMs, estimate, ramp: estimator.ramp(nowMs), pending, bytes, ...rest });
-    };
-  }
-
-  #learnHops(hops: readonly HopTiming[]): void {
-    const fits = new Map(this.#linkFits().map(({ hop, fit }) => [hop, fit]));
-    for (const timing of hops) {
-      const fit = fits.get(timing.hop);
-      if (fit !== undefined) this.#overheads.observe(timing, fit);
-    }
-  }
-}
-
-function silenceOn({ monitor }: Uplink): number {
-  return stalledMs({ nowMs: performance.now(), estimate: monitor.estimate, pending: monitor.pendingTransfers() });
 }
