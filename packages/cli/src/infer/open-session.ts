@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { connect, type Progress, type Session } from '@d3/client';
+import { type ConnectOptions, connect, type Progress, type Session } from '@d3/client';
 import { cliError } from '../errors.ts';
 import type { OpenModel } from '../model/open-model.ts';
 import { writePackedFolder } from '../model/packed-folder.ts';
@@ -41,10 +41,13 @@ export async function openSession(
   const alone = options.edge === undefined && !options.embedded;
   const tiers = alone ? ALONE : TIERS;
   checkSlowdowns(options, tiers);
-  const shared = {
+  const shared: Omit<ConnectOptions, 'model' | 'edge'> = {
     constraints: constraintsOf(options, manifest, { tiers }),
     slowdown: slowdownOf(options, 'device'),
     onProgress,
+    // One request is asked, of the plan that is shown.
+    ready: 'planned',
+    standby: false,
     ...(options.objective === undefined ? {} : { objective: options.objective }),
     ...(options.token === undefined ? {} : { token: options.token }),
   };
