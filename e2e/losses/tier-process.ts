@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** How a tier's server is started. */
 export interface TierProcessOptions {
@@ -18,6 +20,8 @@ export interface TierProcessOptions {
 /** What a process holds. */
 export interface Holdings {
   readonly residentMb: number;
+  /** Of this process alone: what is left of heap and buffers when garbage was collected; what is resident has holes in it. */
+  readonly heldMb?: number;
   /** Open files and sockets. */
   readonly handles: number;
 }
@@ -104,8 +108,16 @@ export class TierProcess {
   }
 }
 
+/** What this process holds, garbage aside. */
+export async function ownHoldings(): Promise<Holdings> {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  const { heapUsed, external } = process.memoryUsage();
+  return { ...(await holdingsOf(process.pid)), heldMb: (heapUsed + external) / 2 ** 20 };
+}
+
 /** What a process of this machine holds. Linux only. */
-export async function holdingsOf(pid: number): Promise<Holdings> {
+async function holdingsOf(pid: number): Promise<Holdings> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const residentKb = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
   return { residentMb: residentKb / 1024, handles: (await readdir(`/proc/${pid}/fd`)).length };
