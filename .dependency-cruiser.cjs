@@ -29,7 +29,7 @@ module.exports = {
       name: 'testkit-only-in-tests',
       comment: 'The testkit is for tests, benchmarks and e2e.',
       severity: 'error',
-      from: { path: '^(packages|apps)/', pathNot: '\\.test\\.ts$|^packages/(testkit|bench)/' },
+      from: { path: '^(packages|apps)/', pathNot: '\\.test\\.ts$|/src/testing/|^packages/(testkit|bench)/' },
       to: { path: '^packages/testkit/' },
     },
     {

@@ -17,7 +17,14 @@ async function relayed(sendDown: (part: 'header' | 'payload') => Promise<void>):
   } as unknown as LinkClient;
   const ended = new Promise<unknown>((resolve) => {
     new Relay({
-      ...{ header: HEADER, link: Promise.resolve(link), hop: 'edge-cloud', onEnd: resolve },
+      ...{
+        header: HEADER,
+        link: Promise.resolve(link),
+        hop: 'edge-cloud',
+        onEnd: resolve,
+        onWhole: () => undefined,
+        maxKeptBytes: 0,
+      },
       sendDown: (message) => sendDown(readPrefix(message).part),
     });
   });
