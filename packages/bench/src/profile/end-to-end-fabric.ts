@@ -44,7 +44,7 @@ export async function openFabric(models: readonly PackedModel[]): Promise<Fabric
     const cloud = { tier: 'cloud', models: folders.cloud, cache: join(root, 'cloud'), core } as const;
     const far = await startTierServer({ ...cloud, slowdown: slowdowns.cloud });
     parts.servers.push(far);
-    const upstream = await startShapingProxy({ target: far.url });
+    const upstream = await startShapingProxy({ target: far.url, ...backbone });
     parts.proxies.push(upstream);
     const edge = { tier: 'edge', models: folders.edge, cache: join(root, 'edge'), core } as const;
     const near = await startTierServer({ ...edge, slowdown: slowdowns.edge, upstream: upstream.httpUrl });
@@ -57,7 +57,6 @@ export async function openFabric(models: readonly PackedModel[]): Promise<Fabric
       pinned,
       shape: (link) => {
         access.update(link ?? { up: UNSHAPED, down: UNSHAPED });
-        upstream.update(link === undefined ? { up: UNSHAPED, down: UNSHAPED } : backbone);
       },
       open: (options) => connect({ ...device, ready: 'planned', ...options }),
       close,

@@ -14,6 +14,8 @@ export interface SegmentObservation {
 
 /** Ratios that the scale is the median of: an outlier among them counts nothing, and three that agree move it. */
 const RECENT = 5;
+/** What the load is told from begins with two that say that all is as calibrated: a cold first run alone makes no load. */
+const IDLE: readonly number[] = [1, 1];
 /** Below this a segment's time is the timer's resolution and the scheduler, and says nothing. */
 const LEAST_MS = 0.05;
 const SCALE_RANGE = [1 / 64, 64] as const;
@@ -44,12 +46,12 @@ export class TierCorrection {
     const predictedMs = this.#filter.predict(layers);
     if (!(predictedMs > 0)) return;
     this.#ratios = [...this.#ratios, clamp(measuredMs / predictedMs)].slice(-RECENT);
-    this.#filter.learn(layers, measuredMs / this.#scale());
+    this.#filter.learn(layers, measuredMs / middleOf(this.#ratios));
   }
 
   /** Of now: the scale on compute times, and the wait to expect. */
   get load(): TierLoad {
-    return { scale: this.#scale(), queueMs: this.#queueMs };
+    return { scale: middleOf([...IDLE, ...this.#ratios].slice(-RECENT)), queueMs: this.#queueMs };
   }
 
   /** The profile with corrected terms and the present load. */
@@ -57,13 +59,13 @@ export class TierCorrection {
     const { fixedMs, terms } = this.#filter;
     return { ...this.#idle, fixedMs, ...(terms !== undefined && { terms }), load: this.load };
   }
+}
 
-  #scale(): number {
-    if (this.#ratios.length === 0) return 1;
-    const sorted = this.#ratios.toSorted((a, b) => a - b);
-    const middle = sorted.length / 2;
-    return Math.sqrt((sorted[Math.ceil(middle) - 1] ?? 1) * (sorted[Math.floor(middle)] ?? 1));
-  }
+/** The median, of two middle ones their geometric mean. */
+function middleOf(ratios: readonly number[]): number {
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return Math.sqrt((sorted[Math.ceil(middle) - 1] ?? 1) * (sorted[Math.floor(middle)] ?? 1));
 }
 
 function clamp(ratio: number): number {

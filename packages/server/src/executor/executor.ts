@@ -96,15 +96,13 @@ export class Executor {
     }
     signal.throwIfAborted();
     this.#queued++;
-    const startedMs = performance.now();
     const running = segment.session.run(inputs, { signal });
     const done = () => {
       this.#queued--;
     };
     running.then(done, done);
     const { outputs, computeMs, queueMs } = await abortable(running, signal);
-    const measuredMs = performance.now() - startedMs - queueMs;
-    this.#options.onRun?.({ model: segment.stored, layers: segment.layers, measuredMs, queueMs });
+    this.#options.onRun?.({ model: segment.stored, layers: segment.layers, measuredMs: computeMs, queueMs });
     const { slowdown } = backend;
     const timing = { tier, backend: segment.session.backend, layers: segment.layers, computeMs, queueMs, slowdown };
     return { outputs, timing };

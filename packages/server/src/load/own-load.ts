@@ -23,7 +23,7 @@ export interface OwnLoadOptions {
 export interface MeasuredRun {
   readonly model: StoredModel;
   readonly layers: readonly number[];
-  /** From start to end, without the wait for a worker. */
+  /** In the backend. */
   readonly measuredMs: number;
   readonly queueMs: number;
 }
