@@ -82,7 +82,9 @@ export class ProbeTrain {
 
   #pump(): void {
     const { bytes, stop } = this.#plan;
-    while (!this.#stopped && this.#sent < bytes && this.#underWay + this.#messageBytes <= this.#window) {
+    // A message alone may be larger than the window of a connection that has been idle.
+    const room = () => this.#underWay === 0 || this.#underWay + this.#messageBytes <= this.#window;
+    while (!this.#stopped && this.#sent < bytes && room()) {
       this.#stopped = stop();
       if (!this.#stopped) this.#send(Math.min(this.#messageBytes, bytes - this.#sent));
     }
