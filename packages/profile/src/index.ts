@@ -21,5 +21,6 @@ export {
   tierProfile,
 } from './file/profile-file.ts';
 export { type FittedProfile, fitProfile, type SegmentSample } from './fit/fit-profile.ts';
+export { steadyTimes } from './fit/steady-times.ts';
 export * from './link/index.ts';
 export type { KindTerms, LinkEstimate, TierLoad, TierProfile } from './tier-profile.ts';

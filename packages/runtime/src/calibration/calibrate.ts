@@ -1,4 +1,4 @@
-import { type FittedProfile, fitProfile, type SegmentSample } from '@d3/profile';
+import { type FittedProfile, fitProfile, type SegmentSample, steadyTimes } from '@d3/profile';
 import type { TensorMap } from '@d3/tensor';
 import type { Backend, SegmentSession } from '../backend.ts';
 import type { ProbeChain } from './probe-chain.ts';
@@ -12,6 +12,11 @@ export interface CalibrateOptions {
   readonly budgetMs?: number;
   /** Called with the share that is done, from 0 to 1, never falling. */
   readonly onProgress?: (fraction: number) => void;
+  /**
+   * Called after each round and waited for, its time not counted against the budget: what is timed there meets the machine at the same
+   * speeds as the calibration.
+   */
+  readonly betweenRounds?: () => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -27,8 +32,6 @@ const LEAST_PROBES = 6;
 /** Share of the budget that the first round may take, with the making of sessions; the others repeat it. */
 const FIRST_ROUND_SHARE = 0.7;
 const MAX_ROUNDS = 12;
-/** One, since a segment that runs twice in a row finds its weights in the caches, as it seldom does in use. */
-const RUNS_A_ROUND = 1;
 /** Runs of the smallest segment before anything counts: this thread's code and the backend's are compiled by then. */
 const WARM_RUNS = 200;
 const WARM_MS = 150;
@@ -38,7 +41,7 @@ const LEAST_MS = 0.005;
 /**
  * Measures a backend without any model's weights: times chains of layers with made-up ones and fits a fixed time a segment and terms
  * per operator kind to them (see `fitProfile`). Chains, since layer times do not add up; and in rounds, since a machine's speed
- * drifts from one second to the next.
+ * drifts from one second to the next (see `steadyTimes`).
  *
  * It works through {@link Backend} alone, so it blocks no thread but the backend's; the caller's, to make weights, for no more than
  * some 30 ms in a row.
@@ -72,7 +75,7 @@ class CalibrationRun {
   readonly #backend: Backend;
   readonly #options: CalibrateOptions;
   readonly #startedMs = performance.now();
-  readonly #endMs: number;
+  #endMs: number;
   readonly #timed: TimedChain[] = [];
 
   constructor(backend: Backend, options: CalibrateOptions, endMs: number) {
@@ -82,11 +85,13 @@ class CalibrationRun {
   }
 
   get samples(): readonly SegmentSample[] {
-    return this.#timed.map(({ chain, computeMs, handoffMs }) => {
+    const computeMs = steadyTimes(this.#timed.map((timed) => timed.computeMs));
+    const handoffMs = steadyTimes(this.#timed.map((timed) => timed.handoffMs));
+    return this.#timed.map(({ chain }, at) => {
       return {
         layers: chain.costs,
-        computeMs: Math.max(middle(computeMs), LEAST_MS),
-        handoffMs: Math.max(middle(handoffMs), 0),
+        computeMs: Math.max(computeMs[at] ?? 0, LEAST_MS),
+        handoffMs: handoffMs[at] ?? 0,
       };
     });
   }
@@ -95,7 +100,7 @@ class CalibrationRun {
   async firstRound(chains: readonly ProbeChain[], reserveMs: number): Promise<void> {
     for (const [at, chain] of chains.entries()) {
       this.#options.signal?.throwIfAborted();
-      if (at >= LEAST_PROBES && performance.now() >= this.#endMs - reserveMs) return;
+      if (at >= LEAST_PROBES && performance.now() >= this.#endMs - reserveMs) break;
       const segment = chain.segment();
       await nextTask();
       const session = await this.#backend.prepare(segment, this.#runOptions());
@@ -105,16 +110,17 @@ class CalibrationRun {
       await this.#time(timed);
       this.#report();
     }
+    await this.#pause();
   }
 
   /** Times them all again, while there is time for a whole round. */
   async repeat(rounds: number): Promise<void> {
     for (let round = 0; round < rounds; round++) {
-      const roundMs =
-        RUNS_A_ROUND * this.samples.reduce((sum, { computeMs, handoffMs }) => sum + computeMs + handoffMs, 0);
+      const roundMs = this.samples.reduce((sum, { computeMs, handoffMs }) => sum + computeMs + handoffMs, 0);
       if (performance.now() + roundMs > this.#endMs) return;
       for (const timed of this.#timed) await this.#time(timed);
       this.#report();
+      await this.#pause();
     }
   }
 
@@ -124,18 +130,23 @@ class CalibrationRun {
 
   async #warm(timed: TimedChain): Promise<void> {
     const endMs = performance.now() + WARM_MS;
-    for (let run = 0; run < WARM_RUNS && performance.now() < endMs; run++) await this.#time(timed, 1);
+    for (let run = 0; run < WARM_RUNS && performance.now() < endMs; run++) await this.#time(timed);
     timed.computeMs.length = 0;
     timed.handoffMs.length = 0;
   }
 
-  async #time({ session, inputs, ...times }: TimedChain, runs = RUNS_A_ROUND): Promise<void> {
-    for (let run = 0; run < runs; run++) {
-      const startedMs = performance.now();
-      const { computeMs, queueMs } = await session.run(inputs, this.#runOptions());
-      times.computeMs.push(computeMs);
-      times.handoffMs.push(performance.now() - startedMs - queueMs - computeMs);
-    }
+  /** Once, since a segment that runs twice in a row finds its weights in the caches, as it seldom does in use. */
+  async #time({ session, inputs, ...times }: TimedChain): Promise<void> {
+    const startedMs = performance.now();
+    const { computeMs, queueMs } = await session.run(inputs, this.#runOptions());
+    times.computeMs.push(computeMs);
+    times.handoffMs.push(Math.max(0, performance.now() - startedMs - queueMs - computeMs));
+  }
+
+  async #pause(): Promise<void> {
+    const startedMs = performance.now();
+    await this.#options.betweenRounds?.();
+    this.#endMs += performance.now() - startedMs;
   }
 
   #report(): void {
@@ -153,8 +164,4 @@ class CalibrationRun {
 /** Making weights and copying them are each a few dozen milliseconds on a slow machine: not in one go on a page's thread. */
 function nextTask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
-}
-
-function middle(times: readonly number[]): number {
-  return times.toSorted((a, b) => a - b)[(times.length - 1) >> 1] ?? 0;
 }
