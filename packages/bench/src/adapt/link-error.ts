@@ -1,17 +1,7 @@
-import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { IDLE_MS, type LinkDirection, rampTransferMs } from '@d3/profile';
-import { type LinkClient, LinkMonitor, type LinkSocket, openLink } from '@d3/protocol';
-import type { LinkShape } from '@d3/testkit';
-import { WebSocket } from 'ws';
+import { LinkMonitor } from '@d3/protocol';
+import { type LinkBed, type LinkCell, openLiveLink, rateOf } from './link-bed.ts';
 import { noise } from './link-peer.ts';
-
-/** A shaped link. */
-export interface LinkCell {
-  readonly mbit: number;
-  readonly roundTripMs: number;
-}
 
 /** One figure of one cell. */
 export interface LinkErrorRow {
@@ -36,7 +26,6 @@ export interface LinkErrors {
   readonly figures: { readonly linkEstimateError: number; readonly linkEstimateWorst: number };
 }
 
-const BYTES_PER_MS_AND_MBIT = 125;
 /** Where rate × round trip is at most this, the rate itself must be right; elsewhere predicted transfers. */
 const RATE_BYTES = 65_536;
 const SIZES = [1 << 16, 1 << 18, 1 << 20] as const;
@@ -54,17 +43,23 @@ const FULL_ROUND_TRIPS_MS = [1, 5, 20, 50, 150];
 /** Longer transfers than this are left out of the short run. */
 const SHORT_TRANSFER_MS = 1_000;
 
+/** What to measure; the short run by default. */
+export interface LinkErrorOptions {
+  /** The whole grid, and every transfer on it, instead of a few cells. */
+  readonly full?: boolean;
+  /** How long probes may look at an idle link whose rate is to be right; half of it where transfers are timed. 3,500 by default. */
+  readonly settleMs?: number;
+  readonly cells?: readonly LinkCell[];
+  /** By default on real sockets. */
+  readonly open?: (cell: LinkCell) => Promise<LinkBed>;
+}
+
 /**
- * Measures how right link estimates are, on real sockets through the shaping proxy with TCP's ramp: one link per cell, looked after
- * by a monitor as in a session.
- *
- * @param options.full - the whole grid instead of a few cells
- * @param options.settleMs - how long probes may look at an idle link whose rate is to be right; half of it where transfers are timed
+ * Measures how right link estimates are, through a shaped link with TCP's ramp: one link per cell, looked after by a monitor as in a
+ * session.
  */
-export async function measureLinkError(
-  options: { readonly full?: boolean; readonly settleMs?: number; readonly cells?: readonly LinkCell[] } = {},
-): Promise<LinkErrors> {
-  const { full = false, settleMs = 3_500 } = options;
+export async function measureLinkError(options: LinkErrorOptions = {}): Promise<LinkErrors> {
+  const { full = false, settleMs = 3_500, open = openLiveLink } = options;
   const cells = options.cells ?? (full ? grid() : SHORT_CELLS);
   const rows: LinkErrorRow[] = [];
   // Side by side, but for those that keep the machine busy.
@@ -77,7 +72,7 @@ export async function measureLinkError(
     ...batches(fast, 1),
   ];
   for (const batch of batched) {
-    rows.push(...(await Promise.all(batch.map((cell) => measureCell(cell, { settleMs, full })))).flat());
+    rows.push(...(await Promise.all(batch.map((cell) => measureCell(cell, { settleMs, full, open })))).flat());
   }
   const errors = rows.map(({ error }) => error).sort((a, b) => a - b);
   const figures = {
@@ -96,81 +91,77 @@ function batches<Item>(items: readonly Item[], size: number): Item[][] {
 }
 
 /** A link under measurement. */
-interface Bed {
+interface Measured {
   readonly cell: LinkCell;
-  readonly bytesPerMs: number;
-  readonly farEnd: Worker;
-  readonly client: LinkClient;
+  readonly bed: LinkBed;
   readonly monitor: LinkMonitor;
 }
 
 async function measureCell(
   cell: LinkCell,
-  { settleMs, full }: { readonly settleMs: number; readonly full: boolean },
+  { settleMs, full, open }: Required<Omit<LinkErrorOptions, 'cells'>>,
 ): Promise<LinkErrorRow[]> {
-  const bytesPerMs = cell.mbit * BYTES_PER_MS_AND_MBIT;
-  const shape: LinkShape = { bytesPerMs, delayMs: cell.roundTripMs / 2, slowStart: true };
-  // Run from its source or built: a worker needs the built file.
-  const farEnd = new Worker(new URL('../../dist/adapt/link-far-end.js', import.meta.url), { workerData: shape });
-  const [{ url }] = (await once(farEnd, 'message')) as [{ url: string }];
-  const socket = new WebSocket(url, { perMessageDeflate: false });
-  const client = await openLink(socket as unknown as LinkSocket, { url, hop: 'near-far' });
-  const monitor = new LinkMonitor(client);
-  const bed: Bed = { cell, bytesPerMs, farEnd, client, monitor };
+  const bed = await open(cell);
+  const monitor = new LinkMonitor(bed.client);
+  const measured: Measured = { cell, bed, monitor };
   try {
     await monitor.measure();
-    const rateMatters = bytesPerMs * cell.roundTripMs <= RATE_BYTES;
+    const rateMatters = rateOf(cell) * cell.roundTripMs <= RATE_BYTES;
     await sleep(rateMatters ? settleMs : settleMs / 2);
-    if (!rateMatters) return await transferRows(bed, full);
-    return (['up', 'down'] as const).map((direction) => rateRow(bed, direction));
+    if (!rateMatters) return await transferRows(measured, full);
+    return (['up', 'down'] as const).map((direction) => rateRow(measured, direction));
   } finally {
-    client.close();
-    await farEnd.terminate();
+    await bed.close();
   }
 }
 
-function rateRow({ cell, bytesPerMs, monitor }: Bed, direction: LinkDirection): LinkErrorRow {
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function rateRow({ cell, monitor }: Measured, direction: LinkDirection): LinkErrorRow {
   const { upBytesPerMs, downBytesPerMs } = monitor.estimate;
   const expected = direction === 'up' ? upBytesPerMs : downBytesPerMs;
-  return row(cell, { what: 'rate', direction, expected, actual: bytesPerMs });
+  return row(cell, { what: 'rate', direction, expected, actual: rateOf(cell) });
 }
 
 /** Transfers, each after an idle while, and once more right behind it. */
-async function transferRows(bed: Bed, full: boolean): Promise<LinkErrorRow[]> {
-  const { monitor, client, cell, bytesPerMs } = bed;
+async function transferRows(measured: Measured, full: boolean): Promise<LinkErrorRow[]> {
+  const { monitor, bed, cell } = measured;
+  const { client } = bed;
   // From here on frames alone teach the estimator: probes would keep the connection warm.
   monitor.close();
   client.onTransfer((transfer) => monitor.estimator.transfer(transfer));
   while (monitor.probing) await sleep(10);
   const rows: LinkErrorRow[] = [];
   for (const bytes of SIZES) {
-    const long = rampTransferMs(bytes, { bytesPerMs, roundTripMs: cell.roundTripMs }) > SHORT_TRANSFER_MS;
+    const long = rampTransferMs(bytes, { bytesPerMs: rateOf(cell), roundTripMs: cell.roundTripMs }) > SHORT_TRANSFER_MS;
     const directions = full ? (['up', 'down'] as const) : (['up'] as const);
     for (const direction of long && !full ? [] : directions) {
       while (client.idleMs()[direction] <= IDLE_MS + 50) await sleep(10);
-      rows.push(await transferRow(bed, { bytes, direction, what: 'cold transfer' }));
-      rows.push(await transferRow(bed, { bytes, direction, what: 'warm transfer' }));
+      rows.push(await transferRow(measured, { bytes, direction, what: 'cold transfer' }));
+      rows.push(await transferRow(measured, { bytes, direction, what: 'warm transfer' }));
     }
   }
   return rows;
 }
 
 async function transferRow(
-  { cell, bytesPerMs, monitor, client, farEnd }: Bed,
+  { cell, monitor, bed }: Measured,
   { bytes, direction, what }: { bytes: number; direction: LinkDirection; what: 'cold transfer' | 'warm transfer' },
 ): Promise<LinkErrorRow> {
   const { delayMs } = monitor.estimate;
-  const warmBytes = client.warmBytes()[direction];
+  const warmBytes = bed.client.warmBytes()[direction];
   const expected = delayMs + monitor.estimator.transferMs(direction, bytes, warmBytes);
   const startMs = performance.now();
   const [up, down] = direction === 'up' ? [bytes, 1] : [1, bytes];
-  const reported = once(farEnd, 'message') as Promise<[{ wholeMs: number }]>;
-  await client.infer({ epoch: down, tensors: { x: noise('x', up) } });
+  const whole = bed.nextWholeMs();
+  await bed.client.infer({ epoch: down, tensors: { x: noise('x', up) } });
   const endMs = performance.now();
-  const wholeMs = (await reported)[0].wholeMs - performance.timeOrigin;
+  const wholeMs = await whole;
   const actual = direction === 'up' ? wholeMs - startMs : endMs - wholeMs;
   const { roundTripMs } = cell;
-  const perfect = roundTripMs / 2 + rampTransferMs(bytes, { bytesPerMs, roundTripMs, warmBytes });
+  const perfect = roundTripMs / 2 + rampTransferMs(bytes, { bytesPerMs: rateOf(cell), roundTripMs, warmBytes });
   return { ...row(cell, { what, direction, bytes, expected, actual }), floor: Math.abs(perfect - actual) / actual };
 }
 
