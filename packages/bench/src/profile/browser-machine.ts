@@ -9,8 +9,7 @@ import type { WebBackendName } from '@d3/runtime/web';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
 import type { Machine } from './machine.ts';
-import type { PageCalibration } from './page.ts';
-import type { SegmentTime } from './time-segments.ts';
+import type { Measured } from './measure-network.ts';
 
 /** A real Chromium with one page; several machines are opened in it, one after the other. */
 export interface BenchBrowser {
@@ -85,10 +84,9 @@ function pageMachine(page: Page, site: string, backend: WebBackendName): Machine
     page.evaluate(callExport, { name, args }) as Promise<Result>;
   return {
     backend,
-    calibrate: () => call<PageCalibration>('calibrateHere', backend),
-    time: async (packed, timing) => {
+    measure: async (packed, segments) => {
       await writeModel(join(site, 'models', packed.manifest.name), packed);
-      return await call<readonly SegmentTime[]>('timeHere', backend, packed.manifest.name, timing);
+      return await call<Measured>('measureHere', backend, packed.manifest.name, segments);
     },
     close: () => call<void>('closeHere', backend),
   };

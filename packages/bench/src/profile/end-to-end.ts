@@ -1,5 +1,6 @@
 import type { InferInput, InferResult, Session } from '@d3/client';
 import type { Manifest, PackedModel } from '@d3/onnx';
+import type { Constraints } from '@d3/partition';
 import { makeTensor } from '@d3/tensor';
 import { median } from '../split/median.ts';
 import { type Fabric, openFabric, slowdowns } from './end-to-end-fabric.ts';
@@ -21,11 +22,11 @@ export interface EndToEndRow {
   readonly link: string;
   readonly plan: string;
   readonly tiers: 1 | 2 | 3;
-  /** What the live plan's report says after the warm-up. */
+  /** What the live plan's report says after the warm-up; of several rounds the median. */
   readonly predictedMs: number;
   /** Median of the requests that followed. */
   readonly measuredMs: number;
-  /** |predicted − measured| / measured. */
+  /** |predicted − measured| / measured: in each round of what was predicted then and of the requests that followed; the median. */
   readonly error: number;
   /** Where predicted and measured time go. */
   readonly predictedParts: Readonly<Record<string, unknown>>;
@@ -43,8 +44,10 @@ export interface EndToEnd {
 
 /** Requests on a plan before its prediction counts, in two parts: before and after all layers are pinned. */
 const WARM_UPS = [3, 7] as const;
-/** Requests of which the median counts: as many as fit into a time, within bounds. */
-const MEASURED = { atLeast: 5, atMost: 15, budgetMs: 2_000 };
+/** Each round begins with what is predicted then; so a machine that is slower for a while spoils one, not all. */
+const ROUNDS = 3;
+/** Requests of a round: as many as fit into a time, within bounds. */
+const MEASURED = { atLeast: 3, atMost: 7, budgetMs: 700 };
 
 /** Compares what live plans promise with what requests take, on a running fabric with slowed tiers and shaped links. */
 export async function measureEndToEnd({ models, links }: EndToEndOptions): Promise<EndToEnd> {
@@ -98,16 +101,42 @@ async function measurePlan(session: Session, { name, tiers }: WantedPlan): Promi
   const constraints = pinnedTo(session.report);
   await session.replan({ constraints });
   await infer(session, input, WARM_UPS[1]);
-  const report = await session.replan({ constraints });
+  const rounds: Round[] = [];
+  for (let round = 0; round < ROUNDS; round++) rounds.push(await measureRound(session, { constraints, input }));
+  const results = rounds.flatMap((round) => round.results);
+  const last = rounds.at(-1);
+  return {
+    ...{ plan: name, tiers },
+    predictedMs: median(rounds.map(({ predictedMs }) => predictedMs)),
+    measuredMs: median(results.map(({ totalMs }) => totalMs)),
+    error: median(rounds.map(errorOf)),
+    predictedParts: last === undefined ? {} : last.predictedParts,
+    measuredParts: partsOf(results),
+  };
+}
+
+interface Round {
+  readonly predictedMs: number;
+  readonly predictedParts: Readonly<Record<string, unknown>>;
+  readonly results: readonly InferResult[];
+}
+
+async function measureRound(
+  session: Session,
+  { constraints, input }: { readonly constraints: Constraints; readonly input: InferInput },
+): Promise<Round> {
+  const { latencyMs: predictedMs, parts: predictedParts } = predictedOf(await session.replan({ constraints }));
   const results: InferResult[] = [];
   const endsMs = performance.now() + MEASURED.budgetMs;
   while (results.length < MEASURED.atLeast || (results.length < MEASURED.atMost && performance.now() < endsMs)) {
     results.push(await session.infer(input));
   }
-  const { latencyMs: predictedMs, parts: predictedParts } = predictedOf(report);
+  return { predictedMs, predictedParts, results };
+}
+
+function errorOf({ predictedMs, results }: Round): number {
   const measuredMs = median(results.map(({ totalMs }) => totalMs));
-  const error = Math.abs(predictedMs - measuredMs) / measuredMs;
-  return { plan: name, tiers, predictedMs, measuredMs, error, predictedParts, measuredParts: partsOf(results) };
+  return Math.abs(predictedMs - measuredMs) / measuredMs;
 }
 
 async function infer(session: Session, input: InferInput, times: number): Promise<void> {
@@ -123,7 +152,11 @@ function partsOf(results: readonly InferResult[]): Readonly<Record<string, unkno
     computeMs: median(results.map(({ placement }) => placement[at]?.computeMs ?? 0)),
     queueMs: median(results.map(({ placement }) => placement[at]?.queueMs ?? 0)),
   }));
-  return { segments, hops: first?.hops };
+  const hops = first?.hops.map(({ hop, bytesUp, bytesDown }, at) => ({
+    ...{ hop, bytesUp, bytesDown },
+    ms: median(results.map((result) => result.hops[at]?.ms ?? 0)),
+  }));
+  return { segments, hops };
 }
 
 function inputOf({ tensors }: Manifest): InferInput {

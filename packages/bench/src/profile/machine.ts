@@ -1,15 +1,10 @@
 import type { PackedModel } from '@d3/onnx';
-import type { TierProfile } from '@d3/profile';
-import type { SegmentTime } from './time-segments.ts';
+import type { Measured } from './measure-network.ts';
 
 /** A backend somewhere that can be calibrated and timed. */
 export interface Machine {
   readonly backend: string;
-  /** @returns the fitted profile; `longestGapMs`: how long the page's thread was once held up, where there is a page */
-  calibrate(): Promise<{ profile: TierProfile; calibrationMs: number; longestGapMs?: number }>;
-  time(
-    packed: PackedModel,
-    timing: { readonly segments: readonly (readonly number[])[]; readonly budgetMs: number },
-  ): Promise<readonly SegmentTime[]>;
+  /** Calibrates the backend and times segments of a network, both at the same speeds of the machine. */
+  measure(packed: PackedModel, segments: readonly (readonly number[])[]): Promise<Measured>;
   close(): Promise<void>;
 }

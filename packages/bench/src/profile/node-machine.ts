@@ -2,36 +2,26 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PackedModel } from '@d3/onnx';
-import type { TierProfile } from '@d3/profile';
-import { type Backend, calibrate } from '@d3/runtime';
+import type { Backend } from '@d3/runtime';
 import { assembleWeights, createNodeBackend } from '@d3/runtime/node';
 import type { Machine } from './machine.ts';
-import { type SegmentTime, timeSegments } from './time-segments.ts';
+import { type Measured, measureNetwork } from './measure-network.ts';
 
 /** onnxruntime-node in a worker thread of this process, weights mapped into memory as a server has them. */
 export async function openNodeMachine(): Promise<Machine> {
   const backend = await createNodeBackend();
   return {
     backend: 'cpu',
-    calibrate: () => calibrateNode(backend),
-    time: (packed, timing) => timeOnNode(backend, packed, timing),
+    measure: (packed, segments) => measureOnNode(backend, packed, segments),
     close: () => backend.dispose(),
   };
 }
 
-async function calibrateNode(backend: Backend): Promise<{ profile: TierProfile; calibrationMs: number }> {
-  const startedMs = performance.now();
-  const { gflops, fixedMs, handoffMs, terms } = await calibrate(backend);
-  const calibrationMs = performance.now() - startedMs;
-  const base = { tier: 'edge', backend: 'cpu', concurrency: 1, slowdown: 1 };
-  return { profile: { ...base, gflops, fixedMs, handoffMs, terms }, calibrationMs };
-}
-
-async function timeOnNode(
+async function measureOnNode(
   backend: Backend,
   packed: PackedModel,
-  timing: { readonly segments: readonly (readonly number[])[]; readonly budgetMs: number },
-): Promise<SegmentTime[]> {
+  segments: readonly (readonly number[])[],
+): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'd3-bench-'));
   try {
     const weights = await assembleWeights(packed.manifest, (id) => blobOf(packed, id), join(folder, 'weights.bin'));
@@ -40,7 +30,7 @@ async function timeOnNode(
       locate: weights.locate,
       weightsOf: () => ({ kind: 'folder', path: weights.folder }) as const,
     };
-    return await timeSegments(backend, model, timing);
+    return await measureNetwork(backend, model, segments);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,38 +1,17 @@
 import { parseManifest, type SegmentModel } from '@d3/onnx';
-import type { TierProfile } from '@d3/profile';
-import { calibrate } from '@d3/runtime';
 import { createWebBackend, type WebBackend, type WebBackendName } from '@d3/runtime/web';
-import { type SegmentTime, timeSegments } from './time-segments.ts';
+import { type Measured, measureNetwork } from './measure-network.ts';
 
 const open = new Map<WebBackendName, WebBackend>();
 
-/** What a page found of one backend. */
-export interface PageCalibration {
-  readonly profile: TierProfile;
-  readonly calibrationMs: number;
-  readonly longestGapMs: number;
-}
-
-/** Opens and calibrates a backend, watching how long this thread is held up. */
-export async function calibrateHere(name: WebBackendName): Promise<PageCalibration> {
-  const backend = await createWebBackend({ name, assets: '/ort/' });
-  open.set(name, backend);
-  const watch = watchGaps();
-  const startedMs = performance.now();
-  const { gflops, fixedMs, handoffMs, terms } = await calibrate(backend);
-  const calibrationMs = performance.now() - startedMs;
-  const base = { tier: 'device', backend: name, concurrency: 1, slowdown: 1 };
-  return { profile: { ...base, gflops, fixedMs, handoffMs, terms }, calibrationMs, longestGapMs: watch() };
-}
-
-/** Times segments of the packed model at `models/NAME/`. */
-export async function timeHere(
+/** Calibrates a backend and times segments of the packed model at `models/NAME/`. */
+export async function measureHere(
   name: WebBackendName,
   model: string,
-  timing: { readonly segments: readonly (readonly number[])[]; readonly budgetMs: number },
-): Promise<readonly SegmentTime[]> {
-  const backend = open.get(name);
-  if (backend === undefined) throw new Error(`Backend ${name} is not open`);
+  segments: readonly (readonly number[])[],
+): Promise<Measured> {
+  const backend = open.get(name) ?? (await createWebBackend({ name, assets: '/ort/' }));
+  open.set(name, backend);
   const read = async (path: string) => new Uint8Array(await (await fetch(`/models/${model}/${path}`)).arrayBuffer());
   const manifest = parseManifest(JSON.parse(new TextDecoder().decode(await read('manifest.json'))));
   const ids = [...new Set(manifest.weights.map(({ id }) => id))];
@@ -45,25 +24,11 @@ export async function timeHere(
     return { kind: 'blobs', blobs: new Map(own) } as const;
   };
   const packed = { manifest, graph: await read('graph.onnx') };
-  return await timeSegments(backend, { packed, locate: ({ id }) => ({ path: id, offset: 0 }), weightsOf }, timing);
+  return await measureNetwork(backend, { packed, locate: ({ id }) => ({ path: id, offset: 0 }), weightsOf }, segments);
 }
 
 /** Ends a backend. */
 export async function closeHere(name: WebBackendName): Promise<void> {
   await open.get(name)?.dispose();
   open.delete(name);
-}
-
-/** @returns a function that stops and gives the longest time between two ticks of a timer */
-function watchGaps(): () => number {
-  let [longestMs, lastMs] = [0, performance.now()];
-  const timer = setInterval(() => {
-    const nowMs = performance.now();
-    longestMs = Math.max(longestMs, nowMs - lastMs);
-    lastMs = nowMs;
-  }, 5);
-  return () => {
-    clearInterval(timer);
-    return longestMs;
-  };
 }

@@ -1,8 +1,8 @@
 import type { Manifest } from '@d3/onnx';
-import { predictSegmentMs, segmentCosts, TierCorrection, type TierProfile } from '@d3/profile';
+import { predictSegmentMs, segmentCosts, TierCorrection } from '@d3/profile';
 import { median } from '../split/median.ts';
+import type { Measured } from './measure-network.ts';
 import { randomSource } from './random-source.ts';
-import type { SegmentTime } from './time-segments.ts';
 
 /** How well the segments of one network on one backend are predicted. */
 export interface Score {
@@ -25,12 +25,12 @@ const DRAWS = 20;
  * segments that were not executed are predicted.
  */
 export function scoreOf(
-  profile: TierProfile,
   manifest: Manifest,
-  timed: { readonly segments: readonly (readonly number[])[]; readonly times: readonly SegmentTime[] },
+  segments: readonly (readonly number[])[],
+  { profile, times }: Measured,
 ): Score {
-  const costs = timed.segments.map((layers) => segmentCosts(manifest, layers));
-  const wallOf = (at: number) => timed.times[at]?.wallMs ?? Number.NaN;
+  const costs = segments.map((layers) => segmentCosts(manifest, layers));
+  const wallOf = (at: number) => times[at]?.wallMs ?? Number.NaN;
   const ratios = costs.map((layers, at) => predictSegmentMs(profile, layers) / wallOf(at) - 1);
   const next = randomSource(11);
   const warm: number[] = [];
@@ -38,7 +38,7 @@ export function scoreOf(
     const correction = new TierCorrection(profile);
     const order = costs.map((_, at) => ({ at, key: next() })).sort((a, b) => a.key - b.key);
     for (const { at } of order.slice(0, REQUESTS)) {
-      correction.observe({ layers: costs[at] ?? [], measuredMs: timed.times[at]?.computeMs ?? 0, queueMs: 0 });
+      correction.observe({ layers: costs[at] ?? [], measuredMs: times[at]?.computeMs ?? 0, queueMs: 0 });
     }
     const corrected = correction.profile;
     for (const { at } of order.slice(REQUESTS)) {

@@ -1,6 +1,7 @@
 import { isD3Error } from '@d3/errors';
-import type { SegmentTiming } from '@d3/protocol';
+import type { HopTiming, SegmentTiming } from '@d3/protocol';
 import { abortable } from '@d3/runtime';
+import { isOverdue } from '../adaptation/index.ts';
 import { DeviceWork } from './device-work.ts';
 import type { Epoch } from './epoch.ts';
 import type { LivePlan } from './live-plan.ts';
@@ -41,6 +42,9 @@ interface Attempt {
   readonly epoch: Epoch;
   readonly work: DeviceWork;
   readonly outcome: Promise<Outcome>;
+  readonly startedMs: number;
+  /** What it was expected to take then; undefined when that could not be told. */
+  readonly expectedMs: number | undefined;
   /** When its boundary went out. */
   sentMs?: number;
   stop(): void;
@@ -147,7 +151,7 @@ export class RequestRunner {
         };
         const done = await runRequest(epoch, { ...request, manifest, work, onRun, onSend, signal: abort.signal });
         plan.learnCoded([...done.sent, ...sentBehind(epoch, done.hops)]);
-        onHops(done.hops);
+        onHops(hopsAsWaitedFor(done, attempt.sentMs));
         return { answer: { epoch, run: done } };
       } catch (error) {
         return { error };
@@ -157,15 +161,26 @@ export class RequestRunner {
       }
     };
     const stop = () => abort.abort(new DOMException('Answered elsewhere', 'AbortError'));
-    const attempt: Attempt = { epoch, work, stop, outcome: Promise.resolve().then(run) };
+    const [startedMs, expectedMs] = [performance.now(), plan.expectation(epoch)];
+    const attempt: Attempt = { epoch, work, startedMs, expectedMs, stop, outcome: Promise.resolve().then(run) };
     return attempt;
   }
 
-  /** Whether the answer that an attempt waits for would come later than one of another plan. */
-  #isLate({ epoch, sentMs }: Attempt, next: Epoch): boolean {
+  /** Whether the answer that an attempt waits for is held up, and would come later than one of another plan. */
+  #isLate({ epoch, startedMs, expectedMs, sentMs }: Attempt, next: Epoch): boolean {
     if (sentMs === undefined || epoch === next || epoch.parts.model !== next.parts.model) return false;
-    const left = this.#parts.plan.outlook(epoch, sentMs);
-    const anew = this.#parts.plan.outlook(next);
-    return left !== undefined && anew !== undefined && anew < left;
+    const leftMs = this.#parts.plan.outlook(epoch, sentMs);
+    const anewMs = this.#parts.plan.outlook(next);
+    if (leftMs === undefined || anewMs === undefined || expectedMs === undefined) return false;
+    return anewMs < leftMs && isOverdue({ expectedMs, elapsedMs: performance.now() - startedMs, leftMs });
   }
+}
+
+/** The first hop with all that its caller waits for, coding and what comes before the result is there included. */
+function hopsAsWaitedFor({ hops, behind }: RequestRun, sentMs: number | undefined): readonly HopTiming[] {
+  const [first, ...others] = hops;
+  if (first === undefined || sentMs === undefined) return hops;
+  const computing = behind.reduce((sum, { computeMs, queueMs }) => sum + computeMs + queueMs, 0);
+  const behindMs = others.reduce((sum, { ms }) => sum + ms, computing);
+  return [{ ...first, ms: Math.max(0, performance.now() - sentMs - behindMs) }, ...others];
 }

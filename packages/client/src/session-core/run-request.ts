@@ -27,6 +27,8 @@ export interface RequestRun {
   readonly outputs: TensorMap;
   readonly placement: readonly Placement[];
   readonly hops: LinkResult['hops'];
+  /** What ran behind the first hop. */
+  readonly behind: LinkResult['segments'];
   /** What the boundary took on the first hop. */
   readonly sent: LinkResult['sent'];
   /** What crossed the first hop. */
@@ -52,6 +54,7 @@ export async function runRequest(epoch: Epoch, request: RunningRequest): Promise
     outputs,
     placement: timings.map((timing) => placementOf(manifest, timing)),
     hops: result?.hops ?? [],
+    behind: result?.segments ?? [],
     sent: result?.sent ?? [],
     crossed: boundary.tensors,
   };
