@@ -78,7 +78,7 @@ export interface StreamRateOptions {
 /** Alone the tiers take 8 : 4 : 3, so that all three are worth having; together they compute on 0.7 cores at most. */
 const SLOWDOWNS: TierSlowdowns = { device: 8, edge: 4, cloud: 3 };
 const STREAM_MS = 8_000;
-const NETWORKS = ['squeezenet', 'sketch-resnet', 'resnet-18'] as const;
+const NETWORKS = ['squeezenet', 'sketch-resnet', 'resnet18'] as const;
 const ALONE = 9;
 const WARM_UPS = 3;
 /** Different inputs that frames take turns with. */

@@ -13,6 +13,9 @@ export interface AdaptationParts {
 
 /** Looks follow each other no faster: an estimate that leaves its band does so in several steps. */
 const LEAST_PAUSE_MS = 100;
+/** Planning for a stream takes a while, and what streams through this thread waits for it: most of the time is the stream's. */
+const PAUSE_PER_LOOK = 40;
+const LONGEST_PAUSE_MS = 5_000;
 /** While something is under way, silence tells as well. */
 const WATCH_EVERY_MS = 250;
 const RATE_OVER_MS = 10_000;
@@ -30,6 +33,8 @@ export class AdaptationLoop {
   #running = 0;
   #timer: { readonly atMs: number; readonly id: ReturnType<typeof setTimeout> } | undefined;
   #lookedMs = Number.NEGATIVE_INFINITY;
+  /** What the last look took. */
+  #lookMs = 0;
   /** What was said to stand against which kind of plan since the last switch. */
   readonly #said = new Set<string>();
 
@@ -71,24 +76,34 @@ export class AdaptationLoop {
 
   /** An estimate, a load, or what is known of sizes changed. */
   changed(): void {
-    this.#lookIn(Math.max(0, this.#lookedMs + LEAST_PAUSE_MS - performance.now()));
+    this.#lookIn(0);
   }
 
-  #lookIn(ms: number): void {
+  /** Looks in `ms`, or as soon as it may after the look before. */
+  #lookIn(leastMs: number): void {
     const { ending } = this.#parts;
-    const atMs = performance.now() + ms;
+    const nowMs = performance.now();
+    const ms = Math.max(leastMs, this.#lookedMs + this.#pauseMs - nowMs);
+    const atMs = nowMs + ms;
     if (ending.aborted || (this.#timer !== undefined && this.#timer.atMs <= atMs)) return;
     clearTimeout(this.#timer?.id);
     const id = setTimeout(() => {
       this.#timer = undefined;
-      this.#look();
+      this.#lookedMs = performance.now();
+      this.#look(this.#lookedMs);
+      this.#lookMs = performance.now() - this.#lookedMs;
+      if (this.#running > 0) this.#lookIn(WATCH_EVERY_MS);
     }, ms);
     this.#timer = { atMs, id };
   }
 
-  #look(): void {
-    this.#lookedMs = performance.now();
-    if (this.#running > 0) this.#lookIn(WATCH_EVERY_MS);
+  /** Between two looks. */
+  get #pauseMs(): number {
+    if (this.#parts.plan.goal.objective !== 'throughput') return LEAST_PAUSE_MS;
+    return Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, PAUSE_PER_LOOK * this.#lookMs));
+  }
+
+  #look(nowMs: number): void {
     const { plan, hub } = this.#parts;
     if (!plan.ready || plan.switching || plan.failing) return;
     const { report, tierOf: current } = plan.epoch.parts;
@@ -99,7 +114,7 @@ export class AdaptationLoop {
     const { model } = plan;
     const fitted = (fittedTo: readonly number[]) => problemFor(model, situation, { goal, fittedTo });
     const verdict = this.#policy.consider({
-      nowMs: this.#lookedMs,
+      nowMs,
       problem: fitted(current),
       problemFor: fitted,
       current,

@@ -42,7 +42,9 @@ class Intake {
   readonly #source: FrameIterator;
   readonly #parts: StreamParts;
   readonly #abort = new AbortController();
-  readonly #stop = (): void => this.#abort.abort(this.#parts.signal?.reason);
+  /** Of frames under way: each listens to its own, so that no signal has a crowd of listeners. */
+  readonly #running = new Set<AbortController>();
+  readonly #stop = (): void => this.#abortAll(this.#parts.signal?.reason);
   /** Frames under way or waiting for their turn, in order. */
   readonly #frames: Promise<StreamedFrame>[] = [];
   #pulling: Promise<void> | undefined;
@@ -78,7 +80,7 @@ class Intake {
   /** Drops what is under way and lets go of the source. */
   end(): void {
     this.#parts.signal?.removeEventListener('abort', this.#stop);
-    this.#abort.abort(new DOMException('The stream was left', 'AbortError'));
+    this.#abortAll(new DOMException('The stream was left', 'AbortError'));
     if (this.#exhausted) return;
     this.#exhausted = true;
     // Whoever leaves a stream does not wait for what feeds it.
@@ -111,11 +113,21 @@ class Intake {
   }
 
   async #run(input: InferInput, index: number): Promise<StreamedFrame> {
+    const abort = new AbortController();
+    this.#running.add(abort);
+    if (this.#abort.signal.aborted) abort.abort(this.#abort.signal.reason);
     try {
-      return { index, result: await this.#parts.infer(input, this.#abort.signal) };
+      return { index, result: await this.#parts.infer(input, abort.signal) };
     } catch (error) {
       return { index, error };
+    } finally {
+      this.#running.delete(abort);
     }
+  }
+
+  #abortAll(reason: unknown): void {
+    this.#abort.abort(reason);
+    for (const abort of this.#running) abort.abort(reason);
   }
 }
 
