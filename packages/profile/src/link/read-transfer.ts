@@ -1,4 +1,4 @@
-import { INITIAL_WINDOW_BYTES, type RampPath, rampTransferMs, SEGMENT_BYTES } from './ramp.ts';
+import { INITIAL_WINDOW_BYTES, type RampPath, rampStallMs, rampTransferMs, SEGMENT_BYTES } from './ramp.ts';
 import type { Arrival, Transfer } from './transfer.ts';
 
 /** What one transfer says of the rate: it lies between `low` and `high`, and is most likely `best`. */
@@ -32,6 +32,8 @@ const FASTEST_SHARE = 0.2;
 const ROUNDS = 6;
 /** A rate explains a transfer if it puts its end this near, in parts of its length. */
 const FITTING = 0.1;
+/** Waits that are a smaller part of a transfer's length are none. */
+const LEAST_WAITS = 0.05;
 
 /** What is known of a connection before a transfer is read. */
 export interface ReadPath extends Omit<RampPath, 'bytesPerMs'> {
@@ -86,13 +88,23 @@ function afterStart(transfer: Transfer): Transfer {
 /** Of what the arrivals suggest and what was known, that which explains best how long it all took. */
 function likeliest({ bytes, ms, arrivals = [] }: Transfer, path: ReadPath): Split {
   const even: Split = { bytesPerMs: bytes / ms, stalledMs: 0, stalls: 0 };
-  if (arrivals.length < 3) return even;
+  if (arrivals.length < 3 || wasSteady(even.bytesPerMs, { bytes, ms }, path)) return even;
   const steps = stepsOf(arrivals);
   const found = split(steps, Math.max(even.bytesPerMs, fastestRate(steps)), path) ?? even;
   const known = path.known === undefined ? undefined : split(steps, path.known, path);
   if (known === undefined) return found;
   const miss = ({ bytesPerMs }: Split): number => Math.abs(rampTransferMs(bytes, { ...path, bytesPerMs }) - ms);
   return miss(known) < Math.min(miss(found), FITTING * ms) ? known : found;
+}
+
+/**
+ * Whether a transfer took as long as was to be expected, without waits to speak of. Threads that are busy let what came meanwhile come
+ * all at once, which looks like a wait and a faster link: not when it is as fast as it was known to be.
+ */
+function wasSteady(even: number, { bytes, ms }: { bytes: number; ms: number }, path: ReadPath): boolean {
+  const { known } = path;
+  if (known === undefined || Math.abs(even / known - 1) > FITTING) return false;
+  return rampStallMs(bytes, { ...path, bytesPerMs: even }) < LEAST_WAITS * ms;
 }
 
 /** A rate within what links have. */
