@@ -2,6 +2,7 @@ import {
   type AdaptationOptions,
   AdaptationPolicy,
   expectedLink,
+  isOverdue,
   type PendingTransfer,
   type SwitchTo,
   stalledMs,
@@ -61,6 +62,8 @@ export function buildMs(plan: PlanCosts): number {
 interface Request {
   readonly plan: PlanCosts;
   readonly startMs: number;
+  /** What it was expected to take then. */
+  readonly expectedMs: number;
   /** When the device has done its part. */
   readonly cutMs: number;
   sentMs: number | undefined;
@@ -126,7 +129,8 @@ export class AdaptiveRun {
     const nowMs = this.#clock.nowMs;
     const plan = this.#live;
     const cutMs = (plan.deviceMs > 0 ? Math.max(nowMs, this.#deviceFreeMs) : nowMs) + plan.deviceMs;
-    const request: Request = { plan, startMs: nowMs, cutMs, sentMs: undefined, done: false };
+    const expectedMs = cutMs - nowMs + this.#linkMs(plan);
+    const request: Request = { plan, startMs: nowMs, expectedMs, cutMs, sentMs: undefined, done: false };
     this.#request = request;
     if (plan.deviceMs > 0) this.#deviceFreeMs = cutMs;
     this.#clock.at(cutMs, () => {
@@ -262,12 +266,13 @@ export class AdaptiveRun {
     return backMs;
   }
 
-  /** A request that the plan before would answer later than the new plan answers it anew is run there too; the first answer counts. */
+  /** A request that is held up, and that the new plan would answer sooner, is run there too; the first answer counts. */
   #rescue(plan: PlanCosts): void {
     const request = this.#request;
     if (request === undefined || request.done) return;
     const nowMs = this.#clock.nowMs;
     const leftMs = this.#leftMs(request);
+    if (!isOverdue({ expectedMs: request.expectedMs, elapsedMs: nowMs - request.startMs, leftMs })) return;
     const resumes = request.sentMs !== undefined && plan.upBytes === 0;
     const deviceMs = resumes ? request.plan.restMs : plan.deviceMs;
     const startMs = deviceMs > 0 ? Math.max(nowMs, this.#deviceFreeMs) : nowMs;

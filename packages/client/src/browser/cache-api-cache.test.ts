@@ -23,6 +23,8 @@ describe('CacheApiCache', () => {
     await new CacheApiCache().put('key', bytes);
     expect(entries.size).toBe(1);
     expect(await new CacheApiCache().get('key')).toEqual(bytes);
+    expect(await new CacheApiCache().has('key')).toBe(true);
+    expect(await new CacheApiCache().has('other')).toBe(false);
     await new CacheApiCache().delete('key');
     expect(await new CacheApiCache().get('key')).toBeUndefined();
   });

@@ -24,6 +24,15 @@ export class CacheApiCache implements BlobCache {
     }
   }
 
+  async has(key: string): Promise<boolean> {
+    if (await this.#memory.has(key)) return true;
+    try {
+      return (await (await this.#cache)?.match(PREFIX + key)) !== undefined;
+    } catch {
+      return false; // as get() has it
+    }
+  }
+
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
       const cache = await this.#cache;

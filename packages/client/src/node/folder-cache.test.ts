@@ -17,6 +17,8 @@ describe('FolderCache', () => {
     const folder = join(root, 'a', 'b');
     await new FolderCache(folder).put('key', bytes);
     expect(await new FolderCache(folder).get('key')).toEqual(bytes);
+    expect(await new FolderCache(folder).has('key')).toBe(true);
+    expect(await new FolderCache(folder).has('other')).toBe(false);
     expect(await readdir(folder)).toEqual(['key']);
     await new FolderCache(folder).delete('key');
     expect(await new FolderCache(folder).get('key')).toBeUndefined();

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobCache } from '../session-core/host.ts';
 import { MemoryCache } from '../session-core/memory-cache.ts';
@@ -20,6 +20,14 @@ export class FolderCache implements BlobCache {
     } catch {
       return undefined;
     }
+  }
+
+  async has(key: string): Promise<boolean> {
+    if (await this.#memory.has(key)) return true;
+    return await access(this.#path(key)).then(
+      () => true,
+      () => false,
+    );
   }
 
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {

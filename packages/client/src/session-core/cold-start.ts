@@ -18,7 +18,7 @@ export async function missingBytes(
   );
   let missing = 0;
   for (const weight of manifest.weights.filter(({ id }) => wanted.has(id) && !store.holds(id))) {
-    if ((await cache.get(weight.id)) === undefined) missing += weight.bytes;
+    if (!(await cache.has(weight.id))) missing += weight.bytes;
   }
   return missing;
 }

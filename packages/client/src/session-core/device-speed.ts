@@ -1,6 +1,7 @@
 import type { Manifest } from '@d3/onnx';
-import { segmentCosts, TierCorrection, type TierProfile } from '@d3/profile';
+import { predictSegmentMs, segmentCosts, TierCorrection, type TierProfile } from '@d3/profile';
 import type { BackendName, SegmentRun } from '@d3/runtime';
+import { LoadMemory } from './load-memory.ts';
 import { medianOf } from './median-of.ts';
 
 /** A load that moved by more than this factor against what was told last is another one. */
@@ -20,6 +21,7 @@ interface BackendSpeed {
   readonly correction: TierCorrection;
   /** What runs of late took on the way to the backend and back; at first what was measured when nothing else ran. */
   handoffs: readonly number[];
+  readonly memory: LoadMemory;
 }
 
 /** Handoffs that the expected one is the median of. */
@@ -48,9 +50,15 @@ export class DeviceSpeed {
     const known = this.#corrections.get(idle.backend as BackendName);
     if (known === undefined || known.idle !== idle) return idle;
     const { profile } = known.correction;
-    const { handoffMs = 0 } = profile;
-    const nowMs = medianOf(known.handoffs);
-    return { ...profile, handoffMs: nowMs, fixedMs: profile.fixedMs - handoffMs + nowMs };
+    const { handoffMs = 0, load = { scale: 1, queueMs: 0 } } = profile;
+    const expectedMs = medianOf(known.handoffs);
+    const scale = known.memory.believed(load.scale, performance.now());
+    return {
+      ...profile,
+      handoffMs: expectedMs,
+      fixedMs: profile.fixedMs - handoffMs + expectedMs,
+      load: { ...load, scale },
+    };
   }
 
   /**
@@ -64,6 +72,9 @@ export class DeviceSpeed {
     const { correction } = speed;
     speed.handoffs = [...speed.handoffs, Math.max(0, handoffMs)].slice(-RECENT);
     const costs = segmentCosts(this.#manifest, layers);
+    const before = correction.profile;
+    const predictedMs = predictSegmentMs(before, costs) - (before.handoffMs ?? 0);
+    speed.memory.ran(computeMs / predictedMs, before.load?.scale ?? 1, performance.now());
     correction.observe({ layers: costs, measuredMs: computeMs, queueMs: 0 });
     const { scale } = correction.load;
     if (Math.max(scale / this.#toldScale, this.#toldScale / scale) <= BAND) return;
@@ -75,7 +86,12 @@ export class DeviceSpeed {
     const known = this.#corrections.get(backend);
     if (known !== undefined && known.idle === idle) return known;
     const { handoffMs = 0 } = idle;
-    const speed = { idle, correction: new TierCorrection(idle), handoffs: [handoffMs, handoffMs] };
+    const speed = {
+      idle,
+      correction: new TierCorrection(idle),
+      handoffs: [handoffMs, handoffMs],
+      memory: new LoadMemory(),
+    };
     this.#corrections.set(backend, speed);
     return speed;
   }

@@ -19,6 +19,8 @@ export interface BackendRequest {
  */
 export interface BlobCache {
   get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Whether there is a blob, without reading it. Never rejects. */
+  has(key: string): Promise<boolean>;
   put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   delete(key: string): Promise<void>;
 }

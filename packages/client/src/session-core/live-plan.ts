@@ -66,6 +66,8 @@ const SUPERSEDED = 'another switch goes first';
 /** A loss that is not announced within this time after what ran failed was none of a tier. */
 const UNANNOUNCED_MS = 1_000;
 const LOOK_AGAIN_MS = 5;
+/** Expectations are not made anew for every request. */
+const EXPECTATION_MS = 250;
 
 /**
  * The plan in force. Switches are made one after the other; each new epoch is prepared on every tier while the one before still
@@ -86,6 +88,7 @@ export class LivePlan {
   #model: LoadedModel;
   /** Of the switch in the background that is being made. */
   #background: AbortController | undefined;
+  #expectation: { readonly epoch: Epoch; readonly atMs: number; readonly ms: number | undefined } | undefined;
   readonly #liveListeners = new Set<(epoch: Epoch) => void>();
   /** Layers that the live plan gives to others, prepared here. */
   #standby: { readonly epoch: Epoch; readonly lease: SessionLease } | undefined;
@@ -214,6 +217,15 @@ export class LivePlan {
     const { stalledMs } = situation;
     const deviceMs = (breakdown.computeMs[0] ?? 0) + (tierOf.includes(0) ? (problem.tierFixedMs[0] ?? 0) : 0);
     return Math.max(0, sentMs + latencyMs - deviceMs - stalledMs - performance.now()) + stalledMs;
+  }
+
+  /** What a request on an epoch was expected to take, within the last quarter of a second; undefined when that cannot be told. */
+  expectation(epoch: Epoch): number | undefined {
+    const nowMs = performance.now();
+    const known = this.#expectation;
+    if (known?.epoch === epoch && nowMs - known.atMs < EXPECTATION_MS) return known.ms;
+    this.#expectation = { epoch, atMs: nowMs, ms: this.outlook(epoch) };
+    return this.#expectation.ms;
   }
 
   /**

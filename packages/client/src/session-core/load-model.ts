@@ -55,6 +55,8 @@ export async function loadModel(host: Host, request: ModelRequest): Promise<Load
     store.readChecked({ name: 'graph.onnx', maxBytes: MAX_GRAPH_BYTES }, manifest.hash, signal ? { signal } : {}),
     readSidecar(store, manifest, signal),
   ]);
+  // In the background: only what a switch costs depends on it.
+  void store.lookFor(manifest.weights.map(({ id }) => id));
   return { manifest, graph, sidecar, store };
 }
 

@@ -8,6 +8,10 @@ export class MemoryCache implements BlobCache {
     return Promise.resolve(this.#blobs.get(key));
   }
 
+  has(key: string): Promise<boolean> {
+    return Promise.resolve(this.#blobs.has(key));
+  }
+
   put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#blobs.set(key, bytes);
     return Promise.resolve();

@@ -51,6 +51,16 @@ describe('ModelStore', () => {
     ]);
   });
 
+  it('lookFor() finds out what the cache has, without a download', async () => {
+    const [a, b] = [await weightOf(blob('aaaa')), await weightOf(blob('bb'))];
+    const { store, asked, cache } = hostOf({});
+    await cache.put(a.id, blob('aaaa'));
+    expect(store.holds(a.id)).toBe(false);
+    await store.lookFor([a.id, b.id]);
+    expect([store.holds(a.id), store.holds(b.id)]).toEqual([true, false]);
+    expect(asked).toEqual([]);
+  });
+
   it('readWeights() fetches a poisoned cache entry again', async () => {
     const a = await weightOf(blob('aaaa'));
     const { store, asked, cache } = hostOf({ [`${folder}weights/${a.id}`]: [blob('aaaa')] });

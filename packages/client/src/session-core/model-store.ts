@@ -31,7 +31,7 @@ export class ModelStore {
   readonly place: ModelPlace;
   readonly #host: Host;
   readonly #meter = new DownloadMeter();
-  /** Blobs that are known to be in the cache. */
+  /** Blobs that are known to be in the cache. What has left it since is fetched again. */
   readonly #held = new Set<string>();
   /** Folders of the same model elsewhere, for when the first cannot be reached. */
   #mirrors: readonly string[] = [];
@@ -51,9 +51,16 @@ export class ModelStore {
     if (!this.#mirrors.includes(folder)) this.#mirrors = [...this.#mirrors, folder];
   }
 
-  /** Whether a blob was fetched, or found in the cache, before. */
+  /** Whether a blob was fetched, or found in the cache, before; see {@link lookFor}. */
   holds(id: string): boolean {
     return this.#held.has(id);
+  }
+
+  /** Finds out which blobs the cache has, without reading them, for {@link holds}. */
+  async lookFor(ids: Iterable<string>): Promise<void> {
+    for (const id of ids) {
+      if (!this.#held.has(id) && (await this.#host.cache.has(id))) this.#held.add(id);
+    }
   }
 
   /**
