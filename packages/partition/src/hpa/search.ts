@@ -1,24 +1,31 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import { type LabelCosts, labelCosts } from '../labelling/label-costs.ts';
+import type { LabelCosts } from '../labelling/label-costs.ts';
 import { type LabelModel, labelModelOf } from '../labelling/label-model.ts';
 import { Ledger } from '../objective/ledger.ts';
 import { capExcess, capLoads } from '../optimum/cap-loads.ts';
-import { ascend, firstMultipliers, type Multipliers, stageWeights } from '../optimum/multipliers.ts';
+import {
+  firstMultipliers,
+  type Multipliers,
+  nextMultipliers,
+  pricedCosts,
+  type Strain,
+  strainOf,
+} from '../optimum/multipliers.ts';
 import { stationSets } from '../optimum/station-sets.ts';
 import type { Plan, Problem } from '../problem.ts';
 import type { AllowedTiers } from '../verify/allowed-tiers.ts';
 import { memoryViolation } from '../verify/memory-violation.ts';
-import { balancedCut } from './balanced-cut.ts';
 import { levelCut, levelSums, spreadLevels } from './level-cut.ts';
 import { levelsOf } from './levels.ts';
-import { shiftLayers } from './shift-layers.ts';
+import { type ShiftScope, shiftLayers } from './shift-layers.ts';
+import { slideCuts } from './slide-cuts.ts';
 import { TailEstimates } from './tail-estimates.ts';
 
 /** Sweeps at most; over more variables than this, fewer as their cube. */
 const SWEEPS = 120;
 const FEW = 150;
 /** Rounds of prices for streams and memory caps, and sweeps in each. */
-const PRICE_ROUNDS = 30;
+const PRICE_ROUNDS = 12;
 const PRICE_SWEEPS = 4;
 /** Starting points that the second pass takes up, and how much worse than the best they may be. */
 const REFINED = 3;
@@ -56,6 +63,8 @@ export class HpaSearch {
   readonly #loads: Float64Array;
   readonly #labels: Uint8Array;
   readonly #capped: boolean;
+  /** Whether the objective is a sum over layers and tensors: the latency, and no caps. */
+  readonly #isSum: boolean;
   readonly #starts: Start[] = [];
   #bestMs = Number.POSITIVE_INFINITY;
 
@@ -66,50 +75,52 @@ export class HpaSearch {
     this.#model = labelModelOf(graph);
     this.#loads = capLoads(problem, graph);
     this.#capped = (problem.constraints.memoryBytes ?? []).some((cap) => cap !== null);
+    this.#isSum = problem.objective === 'latency' && !this.#capped;
     this.#labels = new Uint8Array(this.#model.variableCount);
   }
 
   /** @returns the best plan found; null when none keeps the memory caps */
   run(): Plan | null {
-    const summed = this.#problem.objective === 'latency' && !this.#capped;
     let boundMs = Number.POSITIVE_INFINITY;
     for (const stations of stationSets(this.#allowed.available)) {
-      const setMs = summed ? this.#sum(stations) : this.#price(stations);
-      boundMs = Math.min(boundMs, setMs);
+      boundMs = Math.min(boundMs, this.#isSum ? this.#sum(stations) : this.#price(stations));
     }
-    this.#starts.sort((a, b) => a.ms - b.ms);
-    const refined = this.#refined(summed ? boundMs : 0, summed ? REFINED : PRICED_REFINED);
-    const [best] = refined;
-    if (best !== undefined && !summed && this.#graph.layerCount <= EXCHANGED) {
-      shiftLayers(best.ledger, { ...this.#shiftScope(), exchanges: true });
-    }
-    if (best === undefined || memoryViolation(this.#problem, best.ledger.assignment(), this.#graph) !== null)
-      return null;
-    const plan = best.ledger.plan();
-    return summed ? { ...plan, boundMs: Math.min(boundMs, plan.latencyMs) } : plan;
+    const best = this.#refined(boundMs);
+    if (best === null || memoryViolation(this.#problem, best.assignment(), this.#graph) !== null) return null;
+    const plan = best.plan();
+    return { ...plan, boundMs: Math.min(boundMs, plan.latencyMs) };
   }
 
-  /** The best starting points after the second pass, best first; only the best if a bound proves it. */
-  #refined(boundMs: number, most: number): { ledger: Ledger; ms: number }[] {
-    const refined: { ledger: Ledger; ms: number }[] = [];
-    let beforeMs = 0;
+  /** The best of the starting points after the second pass, which a plan that the bound proves needs not. */
+  #refined(boundMs: number): Ledger | null {
+    this.#starts.sort((a, b) => a.ms - b.ms);
+    const scope = this.#shiftScope();
+    let best: Ledger | null = null;
+    let [left, beforeMs, leastMs] = [this.#isSum ? REFINED : PRICED_REFINED, 0, Number.POSITIVE_INFINITY];
     for (const { tierOf, ms } of this.#starts) {
-      if (refined.length >= most || ms > this.#bestMs * WORTH_REFINING) break;
+      if (left === 0 || ms > this.#bestMs * WORTH_REFINING) break;
       if (ms <= beforeMs * (1 + ROUNDING)) continue;
-      beforeMs = ms;
       const ledger = new Ledger(this.#problem, this.#graph, tierOf);
       const isProven = boundMs >= ms * (1 - ROUNDING);
-      if (!isProven) shiftLayers(ledger, this.#shiftScope());
-      refined.push({ ledger, ms: this.#cost(ledger) });
+      if (!isProven) shiftLayers(ledger, scope);
+      const refinedMs = this.#cost(ledger);
+      if (refinedMs < leastMs) [best, leastMs] = [ledger, refinedMs];
       if (isProven) break;
+      [left, beforeMs] = [left - 1, ms];
     }
-    return refined.sort((a, b) => a.ms - b.ms);
+    const exchanges = !this.#isSum && this.#graph.layerCount <= EXCHANGED;
+    if (best !== null && exchanges) shiftLayers(best, { ...scope, exchanges });
+    return best;
   }
 
-  #shiftScope() {
-    const tiers = [...new Set([0, ...this.#allowed.available])];
-    const cost = (ledger: Ledger) => this.#cost(ledger);
-    return { graph: this.#graph, masks: this.#allowed.masks, tiers, cost, bordersOnly: this.#graph.layerCount > FEW };
+  #shiftScope(): ShiftScope {
+    return {
+      graph: this.#graph,
+      masks: this.#allowed.masks,
+      tiers: [...new Set([0, ...this.#allowed.available])],
+      cost: (ledger) => this.#cost(ledger),
+      bordersOnly: this.#graph.layerCount > FEW,
+    };
   }
 
   /** The objective, and what is over a memory cap at a high price. */
@@ -123,7 +134,7 @@ export class HpaSearch {
     const tierOf = ledger.assignment();
     const excess = capExcess(this.#problem, this.#loads, tierOf);
     const over = excess.reduce((sum, share) => sum + Math.max(0, share), 0);
-    const fits = over <= ROUNDING && memoryViolation(this.#problem, tierOf, this.#graph) === null;
+    const fits = memoryViolation(this.#problem, tierOf, this.#graph) === null;
     return fits ? ms : ms * (1 + PENALTY * (over + 1));
   }
 
@@ -184,49 +195,41 @@ export class HpaSearch {
   #price(stations: readonly number[]): number {
     const labels = this.#labels;
     const tails = estimatesFor(this.#model, stations.length);
-    this.#balance(stations);
+    const seen: Strain[] = [];
+    let boundMs = 0;
+    this.#slide(stations);
     let multipliers = firstMultipliers(this.#problem, stations);
     for (let round = 0; round < PRICE_ROUNDS; round++) {
       const costs = this.#costsOf(stations, multipliers);
-      this.#cut(costs, () => this.#offerPriced(stations));
+      this.#cut(costs, () => seen.push(this.#offerPriced(stations)));
       tails.load(costs, round > 0);
-      let boundMs = 0;
       for (let sweep = 0; sweep < PRICE_SWEEPS; sweep++) {
         boundMs = Math.max(boundMs, tails.back());
         if (tails.place(labels) === Number.POSITIVE_INFINITY) return 0;
       }
-      const ledger = this.#offerPriced(stations);
-      const stageMs = this.#problem.objective === 'latency' ? [] : ledger.over(stations).stageMs;
-      const excess = capExcess(this.#problem, this.#loads, ledger.assignment());
-      const paidMs = multipliers.prices.reduce((sum, price) => sum + price, 0);
-      const gapMs = Math.max(this.#bestMs - boundMs + paidMs, 0.05 * this.#bestMs) / (1 + round / 6);
-      const next = ascend(multipliers, { stageMs, excess, gapMs });
-      if (next === multipliers) break;
-      multipliers = next;
+      seen.push(this.#offerPriced(stations));
+      multipliers = nextMultipliers(seen, Math.min(this.#bestMs, 2 * boundMs));
     }
     return 0;
   }
 
-  #balance(stations: readonly number[]): void {
-    const levels = levelsOf(this.#model);
-    const labelOf = new Uint8Array(levels.count);
-    const scope = { stations, masks: this.#allowed.masks, loads: this.#loads, labelOf };
-    if (!balancedCut(this.#problem, this.#model, scope)) return;
-    spreadLevels(levels, labelOf, this.#labels);
-    this.#offerPriced(stations);
+  /** Offers the best cuts between levels that sliding finds. */
+  #slide(stations: readonly number[]): void {
+    const ledger = new Ledger(this.#problem, this.#graph, new Array<number>(this.#graph.layerCount).fill(0));
+    const cost = (one: Ledger) => this.#cost(one);
+    slideCuts(ledger, { levels: levelsOf(this.#model), masks: this.#allowed.masks, stations, cost });
+    this.#offer(ledger.assignment(), cost(ledger));
   }
 
-  #offerPriced(stations: readonly number[]): Ledger {
+  #offerPriced(stations: readonly number[]): Strain {
     const tierOf = this.#tiers(stations);
     const ledger = new Ledger(this.#problem, this.#graph, tierOf);
     this.#offer(tierOf, this.#cost(ledger));
-    return ledger;
+    return strainOf(this.#problem, ledger, { stations, loads: this.#loads });
   }
 
   #costsOf(stations: readonly number[], multipliers: Multipliers): LabelCosts {
-    const { prices } = multipliers;
-    const weights = stageWeights(this.#problem, stations, multipliers);
-    const extraMs = this.#loads.map((load, at) => load * (prices[at % prices.length] ?? 0));
-    return labelCosts(this.#problem, this.#model, { stations, masks: this.#allowed.masks, weights, extraMs });
+    const scope = { stations, masks: this.#allowed.masks, loads: this.#loads, multipliers };
+    return pricedCosts(this.#problem, this.#model, scope);
   }
 }

@@ -4,8 +4,6 @@ import type { LabelModel } from '../labelling/label-model.ts';
 
 /** Sweeps in which all that is known goes on each way; later ones hold back what the other way needs, and so converge. */
 const EAGER = 3;
-/** Looking for orders that follow from others stops after this many steps; what is left is still right. */
-const STEPS_PER_EDGE = 200;
 
 /** A graph's variables in the order of sweeps, and what joins them. Edges go from an earlier to a later place. */
 interface Network {
@@ -217,7 +215,7 @@ function networkOf({ graph, variableCount, orders, furthestReader }: LabelModel)
   order.forEach((variable, place) => {
     placeOf[variable] = place;
   });
-  const kept = needed([...edges.values()], placeOf).sort((a, b) => (placeOf[a.high] ?? 0) - (placeOf[b.high] ?? 0));
+  const kept = [...edges.values()].sort((a, b) => (placeOf[a.high] ?? 0) - (placeOf[b.high] ?? 0));
   const lists = (end: 'low' | 'high') => {
     const at: number[][] = Array.from(order, () => []);
     kept.forEach((edge, index) => {
@@ -240,25 +238,4 @@ function sharesOf(earlier: Int32Array, later: Int32Array): [Shares, Shares] {
     { back: shares(own, earlier, later), on: shares(own, later, earlier) },
     { back: shares(Math.max, earlier, later), on: shares(Math.max, later, earlier) },
   ];
-}
-
-/** Edges without the orders that follow from others: the fewer there are, the less an estimate is shared out. */
-function needed(edges: readonly Edge[], placeOf: Int32Array): Edge[] {
-  const after: Edge[][] = Array.from(placeOf, () => []);
-  for (const edge of edges) after[edge.low]?.push(edge);
-  const seen = new Int32Array(placeOf.length).fill(-1);
-  let steps = STEPS_PER_EDGE * edges.length;
-  return edges.filter((edge, index) => {
-    if (edge.tensor >= 0) return true;
-    const open = [edge.low];
-    for (let low = open.pop(); low !== undefined && steps-- > 0; low = open.pop()) {
-      for (const other of after[low] ?? []) {
-        if (other === edge || seen[other.high] === index) continue;
-        if (other.high === edge.high) return false;
-        seen[other.high] = index;
-        if ((placeOf[other.high] ?? 0) < (placeOf[edge.high] ?? 0)) open.push(other.high);
-      }
-    }
-    return true;
-  });
 }

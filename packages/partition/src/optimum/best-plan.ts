@@ -1,5 +1,4 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
-import { labelCosts } from '../labelling/label-costs.ts';
 import { labelModelOf } from '../labelling/label-model.ts';
 import { leastLabelling } from '../labelling/least-labelling.ts';
 import { comparePlans, objectiveMs } from '../objective/compare-plans.ts';
@@ -7,10 +6,15 @@ import { Ledger } from '../objective/ledger.ts';
 import type { Plan, Problem, StrategyResult } from '../problem.ts';
 import { type AllowedTiers, propagate } from '../verify/allowed-tiers.ts';
 import { memoryViolation } from '../verify/memory-violation.ts';
-import { capExcess, capLoads } from './cap-loads.ts';
-import { gameWeights } from './game-weights.ts';
-import { improve } from './improve.ts';
-import { firstMultipliers, type Multipliers, stageWeights } from './multipliers.ts';
+import { capLoads } from './cap-loads.ts';
+import {
+  firstMultipliers,
+  type Multipliers,
+  nextMultipliers,
+  pricedCosts,
+  type Strain,
+  strainOf,
+} from './multipliers.ts';
 import { stationSets } from './station-sets.ts';
 
 /** Minimum cuts for a set of stations, and for each part of it that is looked at further. */
@@ -19,9 +23,6 @@ const PART_STEPS = 2;
 
 /** Assignments that a part takes over from the one it is cut from. */
 const REMEMBERED = 9;
-
-/** Least share of the objective among the weights of a game, so that prices stay finite. */
-const LEAST_SHARE = 1e-3;
 
 /** A bound this close to the best plan proves it: sums over the same numbers in another order differ by less. */
 const PROVEN = 1e-9;
@@ -55,13 +56,9 @@ interface Part {
 }
 
 /** What one minimum cut gave. */
-interface Relaxed {
+interface Relaxed extends Strain {
   readonly boundMs: number;
   readonly tierOf: readonly number[];
-  /** Time of each stage; for latency all of it in one. */
-  readonly stageMs: readonly number[];
-  /** Per tier, its weights over its cap, less one; empty without caps. */
-  readonly excess: readonly number[];
 }
 
 class Search {
@@ -93,12 +90,10 @@ class Search {
       return this.#bound(whole, ROOT_STEPS);
     });
     const last = this.#solved + solves;
-    let polished: Plan | null = null;
     for (;;) {
       open.sort((a, b) => b.boundMs - a.boundMs);
       const part = open.at(-1);
       if (part === undefined || this.#isProven(part.boundMs) || this.#solved >= last) break;
-      if (polished !== this.#best) polished = this.#polish();
       open.pop();
       open.push(...this.#split(part).map((half) => this.#bound(half, PART_STEPS)));
     }
@@ -132,13 +127,6 @@ class Search {
     return ledger;
   }
 
-  #polish(): Plan | null {
-    if (this.#best !== null) {
-      this.#offer(improve(this.#problem, this.#graph, { plan: this.#best, masks: this.#allowed.masks }));
-    }
-    return this.#best;
-  }
-
   /** Climbs towards a part's best bound, offering every assignment on the way. */
   #bound(part: Part, steps: number): Part {
     let { multipliers, boundMs } = part;
@@ -151,52 +139,24 @@ class Search {
       seen.push(relaxed);
       const { stageMs, excess } = relaxed;
       if (stageMs.length + excess.length < 2 || this.#isProven(boundMs)) break;
-      multipliers = this.#multipliers(seen);
+      const goalMs = this.#best === null ? 2 * Math.max(...seen.map((one) => one.boundMs), 1) : this.#bestMs;
+      multipliers = nextMultipliers(seen, goalMs);
     }
     return { ...part, multipliers: best, boundMs, seen };
-  }
-
-  /** The multipliers under which the least of the assignments seen costs most. */
-  #multipliers(seen: readonly Relaxed[]): Multipliers {
-    const goalMs = this.#best === null ? 2 * Math.max(...seen.map(({ boundMs }) => boundMs), 1) : this.#bestMs;
-    const weights = gameWeights(
-      seen.map(({ stageMs, excess }) => [...stageMs.map((ms) => ms / goalMs - 1), ...excess]),
-    );
-    const stages = seen[0]?.stageMs.length ?? 0;
-    const shares = weights.slice(0, stages);
-    const total = Math.max(
-      LEAST_SHARE,
-      shares.reduce((sum, share) => sum + share, 0),
-    );
-    return {
-      shares: shares.map((share) => share / total),
-      prices: weights.slice(stages).map((weight) => (goalMs * weight) / total),
-    };
   }
 
   /** One minimum cut: a lower bound over the valid assignments of a part (weak duality), and what it chose. */
   #relax({ stations, masks }: Part, multipliers: Multipliers): Relaxed {
     this.#solved++;
-    const { shares, prices } = multipliers;
-    const extraMs = this.#loads.map((load, at) => load * (prices[at % prices.length] ?? 0));
-    const model = labelModelOf(this.#graph);
-    const weights = stageWeights(this.#problem, stations, multipliers);
-    const labels = leastLabelling(model, labelCosts(this.#problem, model, { stations, masks, weights, extraMs }));
+    const [problem, loads, model] = [this.#problem, this.#loads, labelModelOf(this.#graph)];
+    const labels = leastLabelling(model, pricedCosts(problem, model, { stations, masks, loads, multipliers }));
     const tierOf = Array.from(masks, (_, layer) => stations[labels[layer] ?? 0] ?? 0);
     if (!within(masks, tierOf)) return { boundMs: Number.POSITIVE_INFINITY, tierOf, stageMs: [], excess: [] };
-    const ledger = this.#offerAssignment(tierOf);
-    const { latencyMs, stageMs } = ledger.over(stations);
-    const excess = capExcess(this.#problem, this.#loads, tierOf);
-    const paidMs = excess.reduce((sum, over, tier) => sum + over * (prices[tier] ?? 0), 0);
-    if (this.#problem.objective === 'latency') {
-      return { boundMs: latencyMs + paidMs, tierOf, stageMs: [latencyMs], excess };
-    }
-    return {
-      boundMs: shares.reduce((sum, share, stage) => sum + share * (stageMs[stage] ?? 0), paidMs),
-      tierOf,
-      stageMs,
-      excess,
-    };
+    const { stageMs, excess } = strainOf(problem, this.#offerAssignment(tierOf), { stations, loads });
+    const shares = problem.objective === 'latency' ? [1] : multipliers.shares;
+    const busyMs = shares.reduce((sum, share, stage) => sum + share * (stageMs[stage] ?? 0), 0);
+    const boundMs = excess.reduce((sum, over, tier) => sum + over * (multipliers.prices[tier] ?? 0), busyMs);
+    return { boundMs, tierOf, stageMs, excess };
   }
 
   /** Two halves of a part; none when a single assignment is left, which is offered. */

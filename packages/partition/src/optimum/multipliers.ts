@@ -1,5 +1,12 @@
-import type { StageWeights } from '../labelling/label-costs.ts';
+import { type LabelCosts, labelCosts, type StageWeights } from '../labelling/label-costs.ts';
+import type { LabelModel } from '../labelling/label-model.ts';
+import type { Ledger } from '../objective/ledger.ts';
 import type { Problem } from '../problem.ts';
+import { capExcess } from './cap-loads.ts';
+import { gameWeights } from './game-weights.ts';
+
+/** Least share of the objective among the weights of a game, so that prices stay finite. */
+const LEAST_SHARE = 1e-3;
 
 /**
  * The prices of a relaxation. For throughput: `shares` of the stages, which add up to one, since no plan's weighted sum of
@@ -19,7 +26,7 @@ export function firstMultipliers(problem: Problem, stations: readonly number[]):
 }
 
 /** How a labelling over `stations` weighs its parts under the given multipliers. */
-export function stageWeights(problem: Problem, stations: readonly number[], { shares }: Multipliers): StageWeights {
+function stageWeights(problem: Problem, stations: readonly number[], { shares }: Multipliers): StageWeights {
   const hopCount = stations.length - 1;
   if (problem.objective === 'latency') {
     const ones = new Array<number>(hopCount).fill(1);
@@ -33,34 +40,66 @@ export function stageWeights(problem: Problem, stations: readonly number[], { sh
   return { tier, up, down: shares.slice(stations.length + hopCount), delay: 0 };
 }
 
+/** What an assignment puts on each stage and tier; see {@link strainOf}. */
+export interface Strain {
+  /** Time of each stage; for latency all of it in one. */
+  readonly stageMs: readonly number[];
+  /** Per tier, its weights over its cap, less one; empty without caps. */
+  readonly excess: readonly number[];
+}
+
 /**
- * One step of the dual ascent: shares move towards the slow stages, prices towards the overfull tiers, by as much as would
- * close the gap if the dual were linear (Polyak 1969), times `step`.
+ * The multipliers under which the least of some assignments costs most: the best first player of a matrix game.
+ *
+ * @param seen - at least one, all over the same stations
+ * @param goalMs - what the best plan known costs: excess is weighed against it
  */
-export function ascend(
-  now: Multipliers,
-  { stageMs, excess, gapMs }: { stageMs: readonly number[]; excess: readonly number[]; gapMs: number },
-): Multipliers {
-  const mean = stageMs.reduce((sum, ms) => sum + ms, 0) / Math.max(stageMs.length, 1);
-  const slopes = stageMs.map((ms) => ms - mean);
-  const size = [...slopes, ...excess].reduce((sum, slope) => sum + slope * slope, 0);
-  if (size === 0) return now;
-  const step = gapMs / size;
+export function nextMultipliers(seen: readonly Strain[], goalMs: number): Multipliers {
+  const weights = gameWeights(seen.map(({ stageMs, excess }) => [...stageMs.map((ms) => ms / goalMs - 1), ...excess]));
+  const stages = seen[0]?.stageMs.length ?? 0;
+  const shares = weights.slice(0, stages);
+  const total = Math.max(
+    LEAST_SHARE,
+    shares.reduce((sum, share) => sum + share, 0),
+  );
   return {
-    shares: ontoSimplex(now.shares.map((share, stage) => share + step * (slopes[stage] ?? 0))),
-    prices: now.prices.map((price, tier) => Math.max(0, price + step * (excess[tier] ?? 0))),
+    shares: shares.map((share) => share / total),
+    prices: weights.slice(stages).map((weight) => (goalMs * weight) / total),
   };
 }
 
-/** The nearest shares that are not negative and add up to one (Held, Wolfe, Crowder 1974). */
-function ontoSimplex(values: readonly number[]): number[] {
-  const descending = [...values].sort((a, b) => b - a);
-  let sum = 0;
-  let shift = 0;
-  descending.forEach((value, index) => {
-    sum += value;
-    const candidate = (sum - 1) / (index + 1);
-    if (value > candidate) shift = candidate;
+/** {@link Strain} of an assignment, over stations among which is every tier that holds a layer. */
+export function strainOf(
+  problem: Problem,
+  ledger: Ledger,
+  { stations, loads }: Pick<PricedScope, 'stations' | 'loads'>,
+): Strain {
+  const { latencyMs, stageMs } = ledger.over(stations);
+  const excess = capExcess(problem, loads, ledger.assignment());
+  return { stageMs: problem.objective === 'latency' ? [latencyMs] : stageMs, excess };
+}
+
+/** Which part of a problem is priced, and how. */
+export interface PricedScope {
+  readonly stations: readonly number[];
+  readonly masks: Int32Array;
+  /** See `capLoads`. */
+  readonly loads: Float64Array;
+  readonly multipliers: Multipliers;
+}
+
+/** The costs of a labelling under multipliers, save what the caps themselves are worth. */
+export function pricedCosts(
+  problem: Problem,
+  model: LabelModel,
+  { stations, masks, loads, multipliers }: PricedScope,
+): LabelCosts {
+  const { prices } = multipliers;
+  const extraMs = loads.map((load, at) => load * (prices[at % prices.length] ?? 0));
+  return labelCosts(problem, model, {
+    stations,
+    masks,
+    weights: stageWeights(problem, stations, multipliers),
+    extraMs,
   });
-  return values.map((value) => Math.max(0, value - shift));
 }

@@ -3,8 +3,6 @@ import { levelsOf } from '../hpa/levels.ts';
 import { placeByLevel } from '../hpa/place-by-level.ts';
 import { HpaSearch } from '../hpa/search.ts';
 import { labelModelOf } from '../labelling/label-model.ts';
-import { Ledger } from '../objective/ledger.ts';
-import { mergeHops } from '../objective/merge-hops.ts';
 import type { Problem, StrategyResult } from '../problem.ts';
 import { allowedTiers } from '../verify/allowed-tiers.ts';
 import { planViolation } from '../verify/verify-plan.ts';
@@ -31,16 +29,8 @@ export const plainHpa: Strategy = {
   plan(problem: Problem, graph: PreparedGraph): StrategyResult {
     const allowed = allowedTiers(problem, graph);
     if ('infeasible' in allowed) return allowed;
-    const stations = [...new Set([0, ...allowed.available])];
-    const hops = mergeHops(problem.hops, stations);
-    const tierOf = placeByLevel(problem, {
-      graph,
-      levels: levelsOf(labelModelOf(graph)),
-      masks: allowed.masks,
-      stations,
-      hops,
-    });
-    const violation = planViolation(problem, tierOf, graph);
-    return violation === null ? new Ledger(problem, graph, tierOf).plan() : { infeasible: violation.fault };
+    const ledger = placeByLevel(problem, { graph, levels: levelsOf(labelModelOf(graph)), allowed });
+    const violation = planViolation(problem, ledger.assignment(), graph);
+    return violation === null ? ledger.plan() : { infeasible: violation.fault };
   },
 };

@@ -1,5 +1,5 @@
 import type { Stack } from './stack.ts';
-import { type Grid, tileStack } from './tile-stack.ts';
+import { equalGrid, type Grid, tileStack } from './tile-stack.ts';
 
 /** A machine that runs tiles. */
 export interface TileNode {
@@ -109,8 +109,7 @@ function gridsFor(nodes: readonly TileNode[]): { grid: Grid; users: readonly Til
     found.push({ grid: { rows: users.map((node) => node.flopsPerMs), columns: [1] }, users });
     for (let rows = 2; rows * 2 <= count; rows++) {
       if (count % rows !== 0) continue;
-      const ones = (length: number) => new Array<number>(length).fill(1);
-      found.push({ grid: { rows: ones(rows), columns: ones(count / rows) }, users });
+      found.push({ grid: equalGrid(rows, count / rows), users });
     }
   }
   return found;
