@@ -1,3 +1,4 @@
+import { Random } from '@d3/testkit';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LinkCell } from './link-bed.ts';
 import { type LinkErrorRow, measureLinkError } from './link-error.ts';
@@ -21,9 +22,13 @@ function useClock(): void {
   });
 }
 
-async function rowsOf(cell: LinkCell): Promise<readonly LinkErrorRow[]> {
+async function rowsOf(cell: LinkCell, lateMs?: () => number): Promise<readonly LinkErrorRow[]> {
   const settled = { rows: undefined as readonly LinkErrorRow[] | undefined };
-  const measured = measureLinkError({ full: true, cells: [cell], open: openSimulatedLink }).then(({ rows }) => {
+  const measured = measureLinkError({
+    full: true,
+    cells: [cell],
+    open: (each) => openSimulatedLink(each, lateMs),
+  }).then(({ rows }) => {
     settled.rows = rows;
   });
   while (settled.rows === undefined) {
@@ -53,4 +58,16 @@ describe('measureLinkError() on a simulated link', () => {
       }
     });
   }
+
+  it('stays within 10 and 15 % where one message in 20 is up to 3 ms late', async () => {
+    const random = new Random(12);
+    const lateMs = () => random.between(0, random.between(0, 1) < 0.05 ? 3 : 0.3);
+    for (const mbit of [1, 5, 20, 50]) {
+      for (const roundTripMs of [5, 50]) {
+        for (const row of await rowsOf({ mbit, roundTripMs }, lateMs)) {
+          expect(row.error, JSON.stringify(row)).toBeLessThan(row.what === 'rate' ? 0.1 : 0.15);
+        }
+      }
+    }
+  });
 });

@@ -85,26 +85,44 @@ function afterStart(transfer: Transfer): Transfer {
   return { ...transfer, ms: transfer.ms - together.ms, bytes: transfer.bytes - together.bytes, arrivals: since };
 }
 
-/** Of what the arrivals suggest and what was known, that which explains best how long it all took. */
-function likeliest({ bytes, ms, arrivals = [] }: Transfer, path: ReadPath): Split {
+/**
+ * Of what the arrivals suggest and what was known, that which explains best how long it all took. Where no wait is to be expected of
+ * the rate that it took on the whole, waits must explain better when everything came.
+ */
+function likeliest(transfer: Transfer, path: ReadPath): Split {
+  const { bytes, ms, arrivals = [] } = transfer;
   const even: Split = { bytesPerMs: bytes / ms, stalledMs: 0, stalls: 0 };
-  if (arrivals.length < 3 || wasSteady(even.bytesPerMs, { bytes, ms }, path)) return even;
-  const steps = stepsOf(arrivals);
-  const found = split(steps, Math.max(even.bytesPerMs, fastestRate(steps)), path) ?? even;
-  const known = path.known === undefined ? undefined : split(steps, path.known, path);
-  if (known === undefined) return found;
-  const miss = ({ bytesPerMs }: Split): number => Math.abs(rampTransferMs(bytes, { ...path, bytesPerMs }) - ms);
-  return miss(known) < Math.min(miss(found), FITTING * ms) ? known : found;
+  const steady = rampStallMs(bytes, { ...path, bytesPerMs: even.bytesPerMs }) < LEAST_WAITS * ms;
+  if (arrivals.length < 3 || (steady && isKnown(even, path))) return even;
+  const waited = withWaits(transfer, path);
+  if (waited === undefined) return even;
+  const rampMs = (part: number): number => rampTransferMs(part, { ...path, bytesPerMs: waited.bytesPerMs });
+  const better = offMs(arrivals, rampMs) < offMs(arrivals, (part) => part / even.bytesPerMs);
+  return steady && !better ? even : waited;
 }
 
 /**
- * Whether a transfer took as long as was to be expected, without waits to speak of. Threads that are busy let what came meanwhile come
- * all at once, which looks like a wait and a faster link: not when it is as fast as it was known to be.
+ * Whether a rate is as it was known to be. Threads that are busy let what came meanwhile come all at once, which looks like a wait and a
+ * faster link: not when it is as fast as before.
  */
-function wasSteady(even: number, { bytes, ms }: { bytes: number; ms: number }, path: ReadPath): boolean {
-  const { known } = path;
-  if (known === undefined || Math.abs(even / known - 1) > FITTING) return false;
-  return rampStallMs(bytes, { ...path, bytesPerMs: even }) < LEAST_WAITS * ms;
+function isKnown({ bytesPerMs }: Split, { known }: ReadPath): boolean {
+  return known !== undefined && Math.abs(bytesPerMs / known - 1) <= FITTING;
+}
+
+/** What the arrivals suggest, or what was known if that puts the end better. */
+function withWaits({ bytes, ms, arrivals = [] }: Transfer, path: ReadPath): Split | undefined {
+  const steps = stepsOf(arrivals);
+  const found = split(steps, Math.max(bytes / ms, fastestRate(steps)), path);
+  const known = path.known === undefined ? undefined : split(steps, path.known, path);
+  const even: Split = { bytesPerMs: bytes / ms, stalledMs: 0, stalls: 0 };
+  if (known === undefined) return found;
+  const miss = ({ bytesPerMs }: Split): number => Math.abs(rampTransferMs(bytes, { ...path, bytesPerMs }) - ms);
+  return miss(known) < Math.min(miss(found ?? even), FITTING * ms) ? known : found;
+}
+
+/** How far, on average, arrivals are from when they are expected. */
+function offMs(arrivals: readonly Arrival[], expectedMs: (bytes: number) => number): number {
+  return arrivals.reduce((sum, { bytes, ms }) => sum + Math.abs(ms - expectedMs(bytes)), 0) / arrivals.length;
 }
 
 /** A rate within what links have. */
