@@ -63,6 +63,18 @@ describe('parseProfile()', () => {
     expect(codeOf('x'.repeat(MAX_PROFILE_LENGTH + 1))).toBe('PROFILE_FILE_MALFORMED');
   });
 
+  it('believes a GPU that is made of software', () => {
+    const slow = {
+      constantMs: 173,
+      msPerFlop: 1.3e-5,
+      msPerInputByte: 1.2e-3,
+      msPerOutputByte: 0,
+      msPerWeightByte: 8e-5,
+    };
+    const text = edited((file) => Object.assign((file as never as StoredProfile).terms.Gemm ?? {}, slow));
+    expect(parseProfile(text).terms.Gemm).toEqual(slow);
+  });
+
   it('refuses absurd numbers by name', () => {
     const conv = (terms: object) =>
       edited((file) => Object.assign((file as never as StoredProfile).terms.Gemm ?? {}, terms));
