@@ -35,24 +35,33 @@ export interface EndToEndRow {
   readonly pinned: boolean;
 }
 
+/** A plan that there cannot be. */
+export interface ImpossibleRow {
+  readonly kind: 'skipped';
+  readonly network: string;
+  readonly link: string;
+  readonly plan: string;
+  readonly reason: string;
+}
+
 /** What {@link measureEndToEnd} finds. */
 export interface EndToEnd {
-  readonly rows: readonly EndToEndRow[];
+  readonly rows: readonly (EndToEndRow | ImpossibleRow)[];
   /** Of the rows' errors. */
   readonly medianError: number;
 }
 
 /** Requests on a plan before its prediction counts, in two parts: before and after all layers are pinned. */
-const WARM_UPS = [3, 7] as const;
+const WARM_UPS = [2, 6] as const;
 /** Each round begins with what is predicted then; so a machine that is slower for a while spoils one, not all. */
 const ROUNDS = 3;
 /** Requests of a round: as many as fit into a time, within bounds. */
-const MEASURED = { atLeast: 3, atMost: 7, budgetMs: 700 };
+const MEASURED = { atLeast: 3, atMost: 5, budgetMs: 400 };
 
 /** Compares what live plans promise with what requests take, on a running fabric with slowed tiers and shaped links. */
 export async function measureEndToEnd({ models, links }: EndToEndOptions): Promise<EndToEnd> {
   const fabric = await openFabric(models);
-  const rows: EndToEndRow[] = [];
+  const rows: (EndToEndRow | ImpossibleRow)[] = [];
   try {
     for (const { manifest } of models) {
       await fetchWeights(fabric, manifest);
@@ -61,33 +70,46 @@ export async function measureEndToEnd({ models, links }: EndToEndOptions): Promi
   } finally {
     await fabric.close();
   }
-  return { rows, medianError: median(rows.map(({ error }) => error)) };
+  return { rows, medianError: median(rows.flatMap((row) => (row.kind === 'end to end' ? [row.error] : []))) };
 }
 
 /** Has every tier get a network's weights while its link takes no time. */
 async function fetchWeights(fabric: Fabric, { name }: Manifest): Promise<void> {
   fabric.shape(undefined);
-  const session = await fabric.open({ model: name, constraints: { unavailable: ['edge', 'cloud'] } });
+  const session = await fabric.open({ model: name, constraints: {} });
+  const tiers = ['device', 'edge', 'cloud'];
   try {
-    for (const tier of ['edge', 'cloud']) {
-      const others = ['device', 'edge', 'cloud'].filter((other) => other !== tier);
-      await session.replan({ constraints: { unavailable: others } });
-    }
+    for (const tier of tiers) await fetchTo(session, { unavailable: tiers.filter((other) => other !== tier) });
   } finally {
     await session.close();
   }
 }
 
-async function measureLink(fabric: Fabric, manifest: Manifest, link: ShapedLink): Promise<EndToEndRow[]> {
+async function fetchTo(session: Session, constraints: Constraints): Promise<void> {
+  try {
+    await session.replan({ constraints });
+  } catch (error) {
+    if (!isInfeasible(error)) throw error;
+  }
+}
+
+async function measureLink(
+  fabric: Fabric,
+  manifest: Manifest,
+  link: ShapedLink,
+): Promise<(EndToEndRow | ImpossibleRow)[]> {
   fabric.shape(link);
-  const rows: EndToEndRow[] = [];
+  const rows: (EndToEndRow | ImpossibleRow)[] = [];
   for (const wanted of wantedPlans(manifest)) {
-    const session = await fabric.open({ model: manifest.name, constraints: wanted.constraints });
+    const row = { network: manifest.name, link: link.name };
     try {
-      const row = { network: manifest.name, link: link.name, slowdowns, pinned: fabric.pinned };
-      rows.push({ kind: 'end to end', ...row, ...(await measurePlan(session, wanted)) });
-    } finally {
-      await session.close();
+      const session = await fabric.open({ model: manifest.name, constraints: wanted.constraints });
+      const measured = await measurePlan(session, wanted).finally(() => session.close());
+      rows.push({ kind: 'end to end', ...row, slowdowns, pinned: fabric.pinned, ...measured });
+    } catch (error) {
+      // A network may be too large for the device's memory, say.
+      if (!isInfeasible(error)) throw error;
+      rows.push({ kind: 'skipped', ...row, plan: wanted.name, reason: error.message });
     }
   }
   return rows;
@@ -167,4 +189,8 @@ function inputOf({ tensors }: Manifest): InferInput {
     return [name, makeTensor(name, type, shape, values)] as const;
   });
   return { kind: 'tensors', tensors: Object.fromEntries(made) };
+}
+
+function isInfeasible(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === 'CLIENT_PLAN_INFEASIBLE';
 }
