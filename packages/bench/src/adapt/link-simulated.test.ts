@@ -45,7 +45,7 @@ function onceDone(): () => boolean {
   return () => events++ > 0;
 }
 
-describe('measureLinkError() on a simulated link', () => {
+describe('measureLinkError() on a simulated link', { timeout: 60_000 }, () => {
   beforeEach(useClock);
   afterEach(() => void vi.unstubAllGlobals());
 

@@ -1,8 +1,8 @@
 import type { PingBody, PingReply } from '../control.ts';
 import { protocolError } from '../errors.ts';
 
-/** Bytes of padding, both ways together, that one link may spend at once, and how they come back. */
-const BURST_BYTES = 1 << 22;
+/** Bytes of padding, both ways together, that one link may spend at once, and how they come back. Probes grow to 1 MB twice each way. */
+const BURST_BYTES = 1 << 23;
 /** 1 % of 1 Gbit/s: no honest prober needs more. */
 const BYTES_PER_MS = 1250;
 

@@ -247,7 +247,7 @@ describe('PingAnswerer', () => {
     expect(pings.answer({ sentMs: 3 })).toEqual({ sentMs: 3, receivedMs: 1000 });
     expect(pings.answer({ sentMs: 3, padding: '..', answerBytes: 4 })).toMatchObject({ padding: '....' });
     const big = { sentMs: 0, answerBytes: 65_536 };
-    for (let turn = 0; turn < 63; turn++) pings.answer(big);
+    for (let turn = 0; turn < 127; turn++) pings.answer(big);
     expect(() => pings.answer(big)).toThrow(expect.objectContaining({ code: 'PROTOCOL_PROBE_LIMIT' }));
     nowMs += 60;
     expect(pings.answer(big).padding).toHaveLength(65_536);
