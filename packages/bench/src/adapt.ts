@@ -1,52 +1,82 @@
 /**
- * `npm run bench:adapt [-- --full] [-- --traces DIR]`: how quickly a session follows its link, what a switch costs, and how adapting
+ * `npm run bench:adapt [-- --full] [-- --only steps,switches,traces,link,stream] [-- --traces DIR]`: how quickly a session follows its link, what a switch costs, and how adapting
  * compares with the best fixed split over recorded links.
  *
  * Steps and switches are live: a real session, servers and sockets, through the shaping proxy. Recorded links are simulated on a virtual
  * clock with the same estimator and policy. They are read from `--traces`, `D3_TRACES`, or `../shared/traces`.
  *
+ * A run of some parts keeps the rest of the last report.
+ *
  * @packageDocumentation
  */
 import { fileURLToPath } from 'node:url';
 import { measureLinkError } from './adapt/link-error.ts';
-import { openLiveBed } from './adapt/live-bed.ts';
+import { type LiveBed, openLiveBed } from './adapt/live-bed.ts';
 import { measureSteps } from './adapt/live-steps.ts';
 import { measureFailures, measureUnserved } from './adapt/live-switches.ts';
 import { madeHistories, measureTraces, recordedHistories, traceFigures } from './adapt/measure-traces.ts';
 import { networkSubjects } from './adapt/network-costs.ts';
-import { isFull, writeReport } from './report.ts';
+import { measureStreamRate } from './adapt/stream-rate.ts';
+import { writePart } from './partition/report-parts.ts';
+import { isFull, type Report } from './report.ts';
 import { median } from './split/median.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const option = process.argv.indexOf('--traces');
-const folder =
-  (option < 0 ? undefined : process.argv[option + 1]) ?? process.env.D3_TRACES ?? `${ROOT}../shared/traces`;
 
-const bed = await openLiveBed();
-const live = await (async () => {
+function argument(name: string): string | undefined {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+async function onBed<T>(measure: (bed: LiveBed) => Promise<T>): Promise<T> {
+  const bed = await openLiveBed();
   try {
-    const unserved = await measureUnserved(bed, isFull ? 15 : 5);
-    const failures = await measureFailures(bed, isFull ? 5000 : 500);
-    const steps = await measureSteps(bed, isFull ? 10 : 1);
-    return { unserved, failures, steps };
+    return await measure(bed);
   } finally {
     await bed.close();
   }
-})();
-const subjects = await networkSubjects();
-const slowdowns = isFull ? [4, 6, 8, 12, 16] : [4, 8, 16];
-const made = measureTraces(madeHistories, subjects, slowdowns);
-const recorded = measureTraces(recordedHistories(folder), subjects, slowdowns);
-const link = await measureLinkError({ full: isFull });
-const msOf = (what: string) => median(live.steps.filter((row) => row.what === what).map((row) => row.ms));
-await writeReport('adapt', {
-  figures: {
-    stepDownMs: msOf('step down'),
-    stepUpMs: msOf('step up'),
-    unservedMs: median(live.unserved.map((row) => row.unservedMs)),
-    failedRequests: live.failures.failed + live.failures.duplicated,
-    ...traceFigures(recorded),
-    ...link.figures,
+}
+
+const parts: Readonly<Record<string, () => Promise<Report>>> = {
+  async steps() {
+    const rows = await onBed((bed) => measureSteps(bed, isFull ? 10 : 1));
+    const msOf = (what: string) => median(rows.filter((row) => row.what === what).map((row) => row.ms));
+    return { figures: { stepDownMs: msOf('step down'), stepUpMs: msOf('step up') }, rows: plain(rows) };
   },
-  rows: [...live.steps, ...live.unserved, live.failures, ...recorded, ...made, ...link.rows].map((row) => ({ ...row })),
-});
+  async switches() {
+    return await onBed(async (bed) => {
+      const unserved = await measureUnserved(bed, isFull ? 15 : 5);
+      const failures = await measureFailures(bed, isFull ? 5000 : 500);
+      const unservedMs = median(unserved.map((row) => row.unservedMs));
+      const failedRequests = failures.failed + failures.duplicated;
+      return { figures: { unservedMs, failedRequests }, rows: plain([...unserved, failures]) };
+    });
+  },
+  async traces() {
+    const folder = argument('--traces') ?? process.env.D3_TRACES ?? `${ROOT}../shared/traces`;
+    const subjects = await networkSubjects();
+    const slowdowns = isFull ? [4, 6, 8, 12, 16] : [4, 8, 16];
+    const recorded = measureTraces(recordedHistories(folder), subjects, slowdowns);
+    const made = measureTraces(madeHistories, subjects, slowdowns);
+    return { figures: { ...traceFigures(recorded) }, rows: plain([...recorded, ...made]) };
+  },
+  async link() {
+    const { figures, rows } = await measureLinkError({ full: isFull });
+    return { figures: { ...figures }, rows: plain(rows) };
+  },
+  async stream() {
+    const { streamOverLimit, gainOverPredicted, rows } = await measureStreamRate({ full: isFull });
+    return { figures: { streamOverLimit, streamGainOverPredicted: gainOverPredicted }, rows: plain(rows) };
+  },
+};
+
+function plain(rows: readonly object[]): Report['rows'] {
+  return rows.map((row) => ({ ...row }));
+}
+
+const only = argument('--only')?.split(',') ?? Object.keys(parts);
+for (const name of only) {
+  const part = parts[name];
+  if (part === undefined) throw new Error(`There is no part '${name}': choose from ${Object.keys(parts).join(', ')}`);
+  await writePart(name, await part(), 'adapt');
+}

@@ -1,4 +1,5 @@
 import type { Session } from '@d3/client';
+import { median } from '../split/median.ts';
 import type { LiveBed } from './live-bed.ts';
 
 /** How long a session took to follow a step of its link. */
@@ -12,26 +13,39 @@ export interface StepRow {
 
 /** While weights are fetched. */
 const STARTING_MBPS = 1000;
-/** At the faster rate the edge answers in half of the device's time, at a quarter of it in twice that. */
-const FAST_MBPS = 4;
-const SLOW_MBPS = 1;
 const DELAY_MS = 2;
-const SLOWDOWN = 16;
+const SLOWDOWN = 12;
+/** Requests that the device's time is the median of, after some to warm up. */
+const TIMED = 9;
+const WARM_UP = 3;
+/** Of a drawing's pixels, with the header. */
+const REQUEST_BITS = 16_500 * 8;
+/** What a request takes by the edge, besides its bytes up: delays, the edge's part, the answer. */
+const BESIDES_MS = 15;
+/** Of the device's time, by the edge at the faster rate. */
+const FAST_SHARE = 0.55;
+/** The step's larger rate over the smaller one. */
+const STEP = 4;
 /** Longer than the dwell time. */
 const SETTLE_MS = 6000;
 const PATIENCE_MS = 15_000;
 
-/** Requests, one after the other, on a link that falls to a quarter and rises fourfold, so many times. */
+/**
+ * Requests, one after the other, on a link that falls to a quarter and rises fourfold, so many times. At the faster rate the edge
+ * answers in about half of the time that the device takes on this machine, at a quarter of it in about twice that.
+ */
 export async function measureSteps(bed: LiveBed, rounds: number): Promise<StepRow[]> {
   bed.shape(STARTING_MBPS, DELAY_MS);
   const session = await bed.open({ slowdown: SLOWDOWN, ready: 'planned' });
-  await fetchWeights(bed, session);
+  const fast = fastRate(await timeDevice(bed, session));
+  const slow = fast / STEP;
+  bed.shape(fast, DELAY_MS);
   const stop = keepAsking(bed, session);
   const rows: StepRow[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      rows.push(await follow(bed, session, { what: 'step down', from: FAST_MBPS, to: SLOW_MBPS }));
-      rows.push(await follow(bed, session, { what: 'step up', from: SLOW_MBPS, to: FAST_MBPS }));
+      rows.push(await follow(bed, session, { what: 'step down', from: fast, to: slow }));
+      rows.push(await follow(bed, session, { what: 'step up', from: slow, to: fast }));
     }
   } finally {
     await stop();
@@ -40,12 +54,19 @@ export async function measureSteps(bed: LiveBed, rounds: number): Promise<StepRo
   return rows;
 }
 
-/** The session then holds all weights, as one that had time to fetch them. */
-async function fetchWeights({ packed, shape }: LiveBed, session: Session): Promise<void> {
-  const [last] = packed.manifest.layers.slice(-1);
-  await session.replan({ constraints: { pin: { [last?.name ?? '']: 'device' } } });
+/** What the device takes alone. The session then holds all weights, as one that had time to fetch them. */
+async function timeDevice(bed: LiveBed, session: Session): Promise<number> {
+  const [last] = bed.packed.manifest.layers.slice(-1);
+  await session.replan({ constraints: { pin: { [last?.name ?? '']: 'device' }, unavailable: ['edge'] } });
+  const times: number[] = [];
+  for (let seed = 0; seed < WARM_UP + TIMED; seed++) times.push((await session.infer(bed.input(seed))).totalMs);
   await session.replan({ constraints: {} });
-  shape(FAST_MBPS, DELAY_MS);
+  return median(times.slice(WARM_UP));
+}
+
+/** In Mbit/s. */
+function fastRate(deviceMs: number): number {
+  return REQUEST_BITS / Math.max(1, FAST_SHARE * deviceMs - BESIDES_MS) / 1000;
 }
 
 async function follow(

@@ -5,8 +5,8 @@ describe('LoadMemory', () => {
   it('believes a load as it was seen, and less and less when nothing more was seen of it', () => {
     const memory = new LoadMemory();
     memory.ran(4, 1, 0);
-    expect(memory.believed(4, 5_000)).toBe(4);
-    expect(memory.believed(4, 15_000)).toBeCloseTo(2);
+    expect(memory.believed(4, 2_000)).toBe(4);
+    expect(memory.believed(4, 7_000)).toBeCloseTo(2);
     expect(memory.believed(4, 60_000)).toBeLessThan(1.05);
   });
 
@@ -20,8 +20,8 @@ describe('LoadMemory', () => {
     const memory = new LoadMemory();
     memory.ran(1, 4, 0);
     memory.ran(1.1, 4, 20_000);
-    expect(memory.believed(4, 20_000 + 25_000)).toBeCloseTo(2);
+    expect(memory.believed(4, 20_000 + 12_000)).toBeCloseTo(2);
     memory.ran(0.25, 4, 60_000);
-    expect(memory.believed(4, 60_000 + 15_000)).toBeCloseTo(2);
+    expect(memory.believed(4, 60_000 + 7_000)).toBeCloseTo(2);
   });
 });

@@ -1,7 +1,7 @@
 /** For so long a load is believed as it was seen. */
-const FRESH_MS = 5_000;
+const FRESH_MS = 2_000;
 /** Its logarithm is half as much after so long, at first, and at last. */
-const HALF_LIFE_MS = 10_000;
+const HALF_LIFE_MS = 5_000;
 const MOST_HALF_LIFE_MS = 600_000;
 /** Scales within this factor are the same. */
 const BAND = 1.25;
