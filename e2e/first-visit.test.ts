@@ -45,18 +45,22 @@ describe('a first visit', () => {
     return visits;
   };
 
-  it.each(['wasm', 'webgpu'] as const)('measures %s in seconds, once, and never holds up the page', async (backend) => {
+  it('measures wasm in seconds and never holds up the page meanwhile', async () => {
     const firsts: Visit[] = [];
     const isGood = ({ longestGapMs, calibrationMs }: Visit) =>
-      longestGapMs <= LONGEST_GAP_MS && (backend === 'webgpu' || calibrationMs <= LONGEST_CALIBRATION_MS);
+      (longestGapMs.calibrate ?? Number.NaN) <= LONGEST_GAP_MS && calibrationMs <= LONGEST_CALIBRATION_MS;
     while (firsts.length < VISITS && !firsts.some(isGood)) {
-      const [first, second] = await visitTwice(backend);
+      const [first] = await visitTwice('wasm');
       firsts.push(first);
-      expect(first.backend).toBe(backend);
-      expect(first.calibrationMs).toBeGreaterThan(0);
-      expect(second.calibrationMs).toBe(0);
     }
-    console.log(`${backend}: ${JSON.stringify(firsts)}`);
+    console.log(`First visits: ${JSON.stringify(firsts)}`);
     expect(firsts.some(isGood)).toBe(true);
+  });
+
+  it.each(['wasm', 'webgpu'] as const)('measures %s once', async (backend) => {
+    const [first, second] = await visitTwice(backend);
+    expect([first.backend, second.backend]).toEqual([backend, backend]);
+    expect(first.calibrationMs).toBeGreaterThan(0);
+    expect(second.calibrationMs).toBe(0);
   });
 });

@@ -2,8 +2,8 @@ import { type ConnectOptions, connect } from '@d3/client';
 
 /** What a visit was like for the page. */
 export interface Visit {
-  /** How late a timer of the page's thread was at most while the session connected, in milliseconds. */
-  readonly longestGapMs: number;
+  /** How late a timer of the page's thread was at most while the session connected, in milliseconds, by what was being done. */
+  readonly longestGapMs: Readonly<Record<string, number>>;
   /** Between the first and the last that was told of measuring the device; 0 when nothing was. */
   readonly calibrationMs: number;
   readonly backend: string | undefined;
@@ -14,10 +14,12 @@ const BEAT_MS = 5;
 /** Connects, watching this thread, and closes. */
 export async function visit(options: ConnectOptions): Promise<Visit> {
   const told: number[] = [];
-  const stop = watchThread();
+  let doing = 'connect';
+  const stop = watchThread(() => doing);
   const session = await connect({
     ...options,
     onProgress: ({ phase }) => {
+      doing = phase;
       if (phase === 'calibrate') told.push(performance.now());
     },
   });
@@ -27,11 +29,12 @@ export async function visit(options: ConnectOptions): Promise<Visit> {
   return { longestGapMs, calibrationMs: (told.at(-1) ?? 0) - (told[0] ?? 0), backend };
 }
 
-function watchThread(): () => number {
-  let [longestMs, lastMs] = [0, performance.now()];
+function watchThread(doing: () => string): () => Record<string, number> {
+  const longestMs: Record<string, number> = {};
+  let lastMs = performance.now();
   const beat = () => {
     const nowMs = performance.now();
-    longestMs = Math.max(longestMs, nowMs - lastMs - BEAT_MS);
+    longestMs[doing()] = Math.max(longestMs[doing()] ?? 0, nowMs - lastMs - BEAT_MS);
     lastMs = nowMs;
   };
   const timer = setInterval(beat, BEAT_MS);
