@@ -1,6 +1,6 @@
 import type { InferInput, InferResult, Session } from '@d3/client';
 import type { Manifest, PackedModel } from '@d3/onnx';
-import { isPlan, type PlanReport } from '@d3/partition';
+import { type Constraints, isPlan, type PlanReport } from '@d3/partition';
 import { makeTensor } from '@d3/tensor';
 import { loadNetwork } from '../profile/networks.ts';
 import { randomSource } from '../profile/random-source.ts';
@@ -24,8 +24,10 @@ export interface StreamRow {
   readonly kind: 'stream';
   readonly network: string;
   readonly slowdowns: TierSlowdowns;
-  /** `pipelined`: the planner's own choice over all tiers, no constraint. Else the tier that alone is available. */
+  /** `pipelined`: over all tiers. Else the tier that alone is available. */
   readonly plan: string;
+  /** `constraints`: the planner left a tier out, so the first layer was pinned to the device and the last to the cloud. */
+  readonly tiersBy: 'planner' | 'constraints';
   readonly stages: readonly StageRow[];
   /** Median time of each hop for a frame alone, both ways, and bytes up. */
   readonly hops: readonly { readonly hop: string; readonly aloneMs: number; readonly bytesUp: number }[];
@@ -75,11 +77,12 @@ export interface StreamRateOptions {
   readonly streamMs?: number;
 }
 
-/** Alone the tiers take 8 : 4 : 3, so that all three are worth having; together they compute on 0.7 cores at most. */
-const SLOWDOWNS: TierSlowdowns = { device: 8, edge: 4, cloud: 3 };
+/** Alone the tiers take 8 : 4 : 3, so that all three are worth having; together they compute on a fifth of a core. */
+const SLOWDOWNS: TierSlowdowns = { device: 32, edge: 16, cloud: 12 };
 const STREAM_MS = 8_000;
 const NETWORKS = ['squeezenet', 'sketch-resnet', 'resnet18'] as const;
-const ALONE = 9;
+/** Frames that run alone before a stream, and after it: what the machine is like may change meanwhile. */
+const ALONE = 7;
 const WARM_UPS = 3;
 /** Different inputs that frames take turns with. */
 const INPUTS = 4;
@@ -129,14 +132,14 @@ type Settings = Required<Pick<StreamRateOptions, 'full' | 'slowdowns' | 'streamM
 
 async function measureNetwork(session: Session, settings: Settings): Promise<(StreamRow | StreamGainRow)[]> {
   const { full, streamMs } = settings;
-  const pipelined = await measurePlan(session, { ...settings, plan: 'pipelined', unavailable: [] });
+  const pipelined = await measurePlan(session, { ...settings, plan: 'pipelined', constraints: {} });
   const promised = pipelined.report;
   const tiers = promised.problem.tiers.map((tier) => ({ tier, ms: slowestOf(promised, `${tier}-only`) }));
   const byTime = tiers.toSorted((a, b) => a.ms - b.ms);
   const singles: StreamRow[] = [];
   for (const { tier } of full ? byTime : byTime.slice(0, 1)) {
-    const unavailable = promised.problem.tiers.filter((other) => other !== tier);
-    const how = { ...settings, streamMs: streamMs / 2, plan: tier, unavailable };
+    const constraints = { unavailable: promised.problem.tiers.filter((other) => other !== tier) };
+    const how = { ...settings, streamMs: streamMs / 2, plan: tier, constraints };
     singles.push((await measurePlan(session, how)).row);
   }
   const [best] = singles.toSorted((a, b) => b.framesPerSecond - a.framesPerSecond);
@@ -154,29 +157,28 @@ async function measureNetwork(session: Session, settings: Settings): Promise<(St
 
 interface PlanSettings extends Settings {
   readonly plan: string;
-  readonly unavailable: readonly string[];
+  readonly constraints: Constraints;
 }
 
 async function measurePlan(
   session: Session,
-  { plan, unavailable, streamMs, slowdowns }: PlanSettings,
+  { plan, constraints, streamMs, slowdowns }: PlanSettings,
 ): Promise<{ readonly row: StreamRow; readonly report: PlanReport }> {
-  const goal = { objective: 'throughput', constraints: unavailable.length === 0 ? {} : { unavailable } } as const;
-  await session.replan(goal);
   const inputs = inputsOf(session.manifest);
+  await session.replan({ objective: 'throughput', constraints });
   await inferAlone(session, inputs, WARM_UPS);
   // What the first frames taught is in the plan that counts.
-  const report = await session.replan(goal);
+  const { report, tiersBy } = await finalPlan(session, constraints);
   await inferAlone(session, inputs, WARM_UPS);
-  const alone = await inferAlone(session, inputs, ALONE);
-  const streamed = await runStream(session, inputs, streamMs);
-  const { results, seconds, failed, switches } = streamed;
+  const before = await inferAlone(session, inputs, ALONE);
+  const { results, seconds, failed, switches } = await runStream(session, inputs, streamMs);
+  const alone = [...before, ...(await inferAlone(session, inputs, switches === 0 ? ALONE : 0))];
   const stages = stagesOf(report, alone, results);
   const limitPerSecond = 1000 / Math.max(...stages.map(({ aloneMs }) => aloneMs));
   const framesPerSecond = results.length / seconds;
   const ownMs = results.flatMap(({ placement }) => placement.map(({ computeMs, slowdown }) => computeMs / slowdown));
   const row: StreamRow = {
-    ...{ kind: 'stream', network: session.manifest.name, slowdowns, plan, stages, hops: hopsOf(alone) },
+    ...{ kind: 'stream', network: session.manifest.name, slowdowns, plan, tiersBy, stages, hops: hopsOf(alone) },
     ...{ frames: results.length, failed, seconds, framesPerSecond, limitPerSecond },
     rateOverLimit: framesPerSecond / limitPerSecond,
     predictedPerSecond: 1000 / slowestOf(report, report.chosen),
@@ -184,6 +186,24 @@ async function measurePlan(
     computeCores: ownMs.reduce((sum, ms) => sum + ms, 0) / (seconds * 1000),
   };
   return { row, report };
+}
+
+/** The plan that is measured: over all tiers that are available, by pinning the ends if the planner would leave one out. */
+async function finalPlan(
+  session: Session,
+  constraints: Constraints,
+): Promise<Pick<StreamRow, 'tiersBy'> & { report: PlanReport }> {
+  const objective = 'throughput' as const;
+  const report = await session.replan({ objective, constraints });
+  const { tiers } = report.problem;
+  const plan = report.strategies[report.chosen];
+  const used = plan !== undefined && isPlan(plan) ? new Set(plan.tierOf).size : 0;
+  if (used === tiers.length - (constraints.unavailable?.length ?? 0)) return { report, tiersBy: 'planner' };
+  const { layers } = session.manifest;
+  const pin = { [layers[0]?.name ?? '']: tiers[0] ?? '', [layers.at(-1)?.name ?? '']: tiers.at(-1) ?? '' };
+  await session.replan({ objective, constraints: { pin } });
+  await inferAlone(session, inputsOf(session.manifest), WARM_UPS);
+  return { report: await session.replan({ objective, constraints: { pin } }), tiersBy: 'constraints' };
 }
 
 async function inferAlone(session: Session, inputs: readonly InferInput[], count: number): Promise<InferResult[]> {
