@@ -47,7 +47,7 @@ describe('a draining edge', () => {
   it('finishes what runs; then the device goes on alone', async () => {
     const own = await fabric.serveEdge();
     // Once alone, so that the device has every weight: a server that goes away may not serve them to the end.
-    const session = await fabric.open({ edge: own.link, constraints: { keepOnDevice: 25 } });
+    const session = await fabric.open({ edge: own.link, constraints: { keepOnDevice: 25 }, fallback: 'device' });
     expect(tiersOf(await session.infer(tensors(0)))).toEqual(['device']);
     await session.replan({ constraints: { keepOnDevice: 2 } });
     const lost = vi.fn();
