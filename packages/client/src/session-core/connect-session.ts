@@ -1,7 +1,7 @@
 import type { TierProfile } from '@d3/profile';
 import { clientError } from '../errors.ts';
 import type { ConnectOptions, Fallback } from '../session.ts';
-import { CoreSession, type SessionParts } from './core-session.ts';
+import { CoreSession } from './core-session.ts';
 import { Device, networkCosts } from './device.ts';
 import { type EdgeAddress, parseEdgeAddress } from './edge-address.ts';
 import type { EdgeConnections, TierAddress } from './edge-keeper.ts';
@@ -11,6 +11,7 @@ import { parseGoal } from './parse-goal.ts';
 import type { Goal } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import { AGENT, edgeUnreachable, Uplink } from './uplink.ts';
+import type { ModelVersions } from './version-follower.ts';
 
 const FALLBACKS: readonly Fallback[] = ['any', 'device', 'cloud', 'fail'];
 
@@ -43,7 +44,7 @@ export async function connectSession(host: Host, options: ConnectOptions): Promi
     const connections = connectionsOf(host, checked, { model, device });
     session = new CoreSession({
       ...{ host, model, device, goal: checked.goal, edge, fallback, standby, connections, uplink },
-      version: versionOf(host, checked),
+      versions: versionsOf(host, checked),
     });
     await session.start(bar, { ready: options.ready ?? 'any', signal });
     return session;
@@ -120,7 +121,7 @@ async function loadFromEdge(
 }
 
 /** A model that is asked for by its name may be replaced at the edge. */
-function versionOf(host: Host, { options, address }: Checked): SessionParts['version'] {
+function versionsOf(host: Host, { options, address }: Checked): ModelVersions | undefined {
   const { model, token } = options;
   if (address === undefined || isHash(model)) return undefined;
   return { name: model, load: (signal) => loadModel(host, { model, edge: address, token, signal }) };

@@ -1,21 +1,10 @@
 import type { Manifest } from '@d3/onnx';
 import type { SegmentTiming } from '@d3/protocol';
-import { abortable, type SegmentRun, type SessionLease } from '@d3/runtime';
+import { abortable, type SegmentRun } from '@d3/runtime';
 import type { Tensor, TensorMap } from '@d3/tensor';
+import type { DeviceStage } from './device-stage.ts';
 import type { Epoch, EpochParts } from './epoch.ts';
 import type { RequestInput } from './request-input.ts';
-
-/** Some of an epoch's layers on the device, prepared as one segment. */
-export interface DeviceStage {
-  readonly layers: readonly number[];
-  readonly lease: SessionLease;
-}
-
-/** A stage that ran for a request. */
-export interface StageRun {
-  readonly timing: SegmentTiming;
-  readonly run: SegmentRun;
-}
 
 /** What running on the device takes. */
 export interface AdvanceOptions {

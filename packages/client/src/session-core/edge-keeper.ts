@@ -1,13 +1,19 @@
 import { KnownTiers } from './known-tiers.ts';
-import { Reconnector } from './reconnector.ts';
+import { Retrier } from './retrier.ts';
 import type { Uplink } from './uplink.ts';
+
+/** Names of tiers behind the edge that came or went. */
+export interface TierChange {
+  readonly gone: readonly string[];
+  readonly come: readonly string[];
+}
 
 /** What an {@link EdgeKeeper} tells. */
 export interface EdgeListener {
   /** A tier's load or a link changed. */
   readonly onStatus: () => void;
   /** Tiers behind the edge came or went: plans made before may name what is not there. */
-  readonly onTiers: (change: { readonly gone: readonly string[]; readonly come: readonly string[] }) => void;
+  readonly onTiers: (change: TierChange) => void;
   /** The edge can no longer be used. */
   readonly onLost: (reason: string) => void;
   /** Tiers past the device can be used again. */
@@ -38,7 +44,7 @@ const AWAKE_WITHIN_MS = 5_000;
 export class EdgeKeeper {
   readonly #connections: EdgeConnections;
   readonly #listener: EdgeListener;
-  readonly #reconnector: Reconnector;
+  readonly #retrier: Retrier;
   readonly #ending: AbortSignal;
   readonly #tiers = new KnownTiers();
   /** Links that are open, whether or not plans may be made over them. */
@@ -54,7 +60,7 @@ export class EdgeKeeper {
     this.#connections = connections;
     this.#listener = listener;
     this.#ending = ending;
-    this.#reconnector = new Reconnector(async (signal) => {
+    this.#retrier = new Retrier(async (signal) => {
       this.adopt(await connections.connect(signal));
       listener.onBack('the edge is back');
     }, ending);
@@ -101,13 +107,13 @@ export class EdgeKeeper {
       if (this.#edge !== uplink || this.#ending.aborted) return;
       this.#edge = undefined;
       if (!uplink.draining) this.#leaveEdge(`the link closed with ${code}${reason === '' ? '' : ` (${reason})`}`);
-      this.#reconnector.start();
+      this.#retrier.start();
     });
   }
 
   /** Looks at once whether the links still are, and tries again at once to reach an edge that is lost. */
   wake(): void {
-    this.#reconnector.hurry();
+    this.#retrier.hurry();
     for (const { client } of this.#open) {
       // A socket that ended while nobody could hear of it says so only when it is used.
       client.ping({ timeoutMs: AWAKE_WITHIN_MS }).catch(() => client.close());

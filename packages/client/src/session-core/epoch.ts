@@ -1,7 +1,7 @@
 import type { Manifest } from '@d3/onnx';
 import type { PlanReport, Segmentation } from '@d3/partition';
 import type { Backend } from '@d3/runtime';
-import type { DeviceStage } from './device-work.ts';
+import type { DeviceStage } from './device-stage.ts';
 import type { LoadedModel } from './load-model.ts';
 import type { Uplink } from './uplink.ts';
 

@@ -1,6 +1,6 @@
 import { segmentsOf } from '@d3/partition';
 import type { Backend, SessionCache } from '@d3/runtime';
-import type { DeviceStage } from './device-work.ts';
+import type { DeviceStage } from './device-stage.ts';
 import { Epoch } from './epoch.ts';
 import { fetchSegment, type SegmentProgress, segmentId } from './fetch-segment.ts';
 import type { LoadedModel } from './load-model.ts';

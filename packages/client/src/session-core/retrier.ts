@@ -1,27 +1,31 @@
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** Tries to connect again, at growing intervals, until it works or the session ends. */
-export class Reconnector {
-  readonly #connect: (signal: AbortSignal) => Promise<void>;
+/** Tries something at growing intervals, until it works or the session ends. */
+export class Retrier {
+  readonly #work: (signal: AbortSignal) => Promise<void>;
   readonly #signal: AbortSignal;
   #running = false;
   /** Ends the pause before the next try. */
   #hurry: () => void = () => undefined;
 
-  constructor(connect: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) {
-    this.#connect = connect;
+  /**
+   * @param work - has worked when it resolves
+   * @param signal - aborted when the session ends
+   */
+  constructor(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) {
+    this.#work = work;
     this.#signal = signal;
   }
 
-  /** Begins trying; does nothing while it does so already. */
+  /** Begins trying after a first pause; does nothing while it tries already. */
   start(): void {
     if (this.#running) return;
     this.#running = true;
     this.#tryAfter(FIRST_PAUSE_MS);
   }
 
-  /** Tries at once instead of after the pause that it makes. */
+  /** Tries at once instead of after the pause that it makes; does nothing when it makes none. */
   hurry(): void {
     this.#hurry();
   }
@@ -34,7 +38,7 @@ export class Reconnector {
       this.#hurry = () => undefined;
       this.#signal.removeEventListener('abort', stop);
       try {
-        await this.#connect(this.#signal);
+        await this.#work(this.#signal);
         this.#running = false;
       } catch {
         this.#tryAfter(Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
