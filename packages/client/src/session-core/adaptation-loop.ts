@@ -123,12 +123,12 @@ export class AdaptationLoop {
     });
     if (verdict.kind === 'declined') this.#decline(verdict);
     if (verdict.kind !== 'switch') return;
-    const { reason, predictedGainMs, bytes } = verdict;
-    plan.switchTo({ reason, effect: { predictedGainMs, bytes }, background: true }).catch((error: Error) => {
+    const { reason, tierOf: decided, predictedGainMs, bytes } = verdict;
+    plan.switchTo({ reason, decided, effect: { predictedGainMs, bytes }, background: true }).catch((error: Error) => {
       hub.emit('considered', {
         reason: `the switch failed: ${error.message}`,
         obstacle: 'failure',
-        ...{ tierOf: verdict.tierOf, predictedGainMs, bytes },
+        ...{ tierOf: decided, predictedGainMs, bytes },
       });
     });
   }

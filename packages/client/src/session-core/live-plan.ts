@@ -1,14 +1,15 @@
-import { evaluate } from '@d3/partition';
-import { abortable, type Backend, SessionCache, type SessionLease } from '@d3/runtime';
+import { type Assignment, evaluate } from '@d3/partition';
+import { type Backend, SessionCache, type SessionLease } from '@d3/runtime';
 import { clientError } from '../errors.ts';
 import type { Epoch } from './epoch.ts';
 import type { EventHub } from './event-hub.ts';
 import { fetchSegment, segmentId } from './fetch-segment.ts';
 import type { LoadedModel } from './load-model.ts';
 import { makeEpoch } from './make-epoch.ts';
-import { type Goal, planSession, problemFor, type Situation } from './plan-session.ts';
+import { type ChosenPlan, type Goal, planSession, problemFor, reportOn, type Situation } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import type { Scopes } from './scopes.ts';
+import { sleep } from './sleep.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What there is to plan over, now. */
@@ -43,6 +44,8 @@ export interface Switch {
   readonly reason: string;
   /** For the event `plan`; absent where the switch was not made for its gain. */
   readonly effect?: SwitchEffect;
+  /** The assignment to go over to, if it is still allowed when the switch's turn has come. Default: the best one then. */
+  readonly decided?: Assignment;
   /** Default: the goal of the plan before it. */
   readonly goal?: Partial<Goal>;
   /** Done when its turn has come, before planning. */
@@ -191,7 +194,8 @@ export class LivePlan {
     const moved = () => this.#outage !== undefined || this.#live !== epoch;
     const endsMs = performance.now() + UNANNOUNCED_MS;
     while (!moved() && (this.switching || performance.now() < endsMs)) {
-      await abortable(pause(LOOK_AGAIN_MS), signal);
+      await sleep(LOOK_AGAIN_MS, signal);
+      signal.throwIfAborted();
     }
     return moved();
   }
@@ -274,7 +278,7 @@ export class LivePlan {
   }
 
   async #make(how: Switch): Promise<Epoch> {
-    const { reason, effect, goal, before, bar, signal, forced = false, model = this.#model } = how;
+    const { reason, effect, before, bar, signal, forced = false, model = this.#model } = how;
     const { hub, scopes } = this.#parts;
     const scope = scopes.open({ signal });
     try {
@@ -282,9 +286,9 @@ export class LivePlan {
       await before?.();
       const shown = bar ?? new ProgressBar((progress) => hub.emit('progress', progress));
       shown.enter('plan');
-      const next = { ...this.#goal, ...goal };
       const { backend, uplink, ...situation } = this.#situation(how.withoutDevice);
-      const plan = planSession(model, situation, next);
+      const goal = { ...this.#goal, ...how.goal };
+      const plan = planFor(model, situation, { goal, decided: how.decided });
       this.#lastEpoch += 1;
       const epoch = await makeEpoch({
         number: this.#lastEpoch,
@@ -298,7 +302,7 @@ export class LivePlan {
         signal: scope.signal,
         onRelease: (released) => this.#forget(released),
       });
-      this.#goLive(epoch, next, scope.signal);
+      this.#goLive(epoch, goal, scope.signal);
       this.#adoptModel(model);
       hub.emit('plan', { epoch: epoch.parts.number, report: epoch.parts.report, reason, ...effect });
       return epoch;
@@ -358,6 +362,11 @@ export class LivePlan {
   }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+function planFor(
+  model: LoadedModel,
+  situation: Situation,
+  { goal, decided }: { readonly goal: Goal; readonly decided: Assignment | undefined },
+): ChosenPlan {
+  const plan = decided && reportOn(model, situation, { goal, decided });
+  return plan ?? planSession(model, situation, goal);
 }

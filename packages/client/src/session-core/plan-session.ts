@@ -1,11 +1,16 @@
 import {
   type Assignment,
   type Constraints,
+  evaluate,
+  explain,
   isPlan,
   type Objective,
   type PlanReport,
   type Problem,
   planProblem,
+  planViolation,
+  prepareGraph,
+  type StrategyResult,
   segmentsOf,
 } from '@d3/partition';
 import { buildProblem, fitLinks, type LinkEstimate, type LinkFit, type PlanBytes, type TierProfile } from '@d3/profile';
@@ -57,6 +62,35 @@ export function planSession(model: LoadedModel, situation: Situation, goal: Goal
     return { plan: chosen, bytes: planBytes(chosen.report.problem, chosen.tierOf) };
   });
   return plan;
+}
+
+/** Name under which a report has a plan that was decided on and that no strategy found. */
+const DECIDED = 'adaptation';
+
+/**
+ * Reports on a plan that was decided on before: all strategies are there to compare it with, over the links as it finds them.
+ *
+ * @param options.decided - over the tiers of `situation`
+ * @returns undefined when the plan is not allowed, or no longer
+ */
+export function reportOn(
+  model: LoadedModel,
+  situation: Situation,
+  { goal, decided }: { readonly goal: Goal; readonly decided: Assignment },
+): ChosenPlan | undefined {
+  if (decided.length !== model.manifest.layers.length) return undefined;
+  const problem = problemFor(model, situation, { goal, fittedTo: decided });
+  const graph = prepareGraph(problem);
+  if (planViolation(problem, decided, graph) !== null) return undefined;
+  const report = planProblem(problem, { graph });
+  const isIt = (result: StrategyResult | undefined) =>
+    result !== undefined && isPlan(result) && result.tierOf.join() === decided.join();
+  if (isIt(report.strategies[report.chosen])) return { report, tierOf: decided };
+  const found = Object.entries(report.strategies).find(([, result]) => isIt(result));
+  const [chosen, plan] = found ?? [DECIDED, evaluate(problem, decided, graph)];
+  const strategies = { ...report.strategies, [chosen]: plan };
+  const explained = explain(problem, { strategies, chosen, graph });
+  return { report: { problem, strategies, chosen, explain: explained }, tierOf: decided };
 }
 
 /**
