@@ -2,10 +2,13 @@ import type { Manifest } from '@d3/onnx';
 import { planViolation, segmentsOf } from '@d3/partition';
 import type { TierProfile } from '@d3/profile';
 import { Random } from '@d3/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { startWithoutDevice } from './cold-start.ts';
 import { KnownTiers } from './known-tiers.ts';
+import type { LivePlan } from './live-plan.ts';
 import type { LoadedModel } from './load-model.ts';
-import { planSession, problemFor } from './plan-session.ts';
+import { planSession, problemFor, reportOn } from './plan-session.ts';
+import { ProgressBar } from './progress-bar.ts';
 
 const random = new Random(7);
 
@@ -38,6 +41,7 @@ function randomModel(layers: number): LoadedModel {
   return { manifest, sidecar: undefined } as unknown as LoadedModel;
 }
 
+const UNKNOWN = { memoryBytes: 1e9, stalledMs: 0, codedBytes: new Map<string, number>() };
 const tier = (name: string): TierProfile => ({
   ...{ tier: name, backend: 'cpu', fixedMs: random.between(0, 3), concurrency: 1, slowdown: 1 },
   gflops: random.between(0.1, 100),
@@ -63,17 +67,7 @@ describe('keepOnDevice', () => {
         changeTiers(tiers);
         const { away, profiles, links } = tiers;
         const fits = links.map((each) => () => each);
-        const situation = {
-          ...{
-            profiles: [device, ...profiles],
-            links,
-            fits,
-            away,
-            memoryBytes: 1e9,
-            stalledMs: 0,
-            codedBytes: new Map(),
-          },
-        };
+        const situation = { ...UNKNOWN, profiles: [device, ...profiles], links, fits, away };
         const { report, tierOf } = planSession(model, situation, goal);
         expect(planViolation(problemFor(model, situation, { goal, fittedTo: tierOf }), tierOf)).toBeNull();
         expect(tierOf.slice(0, keepOnDevice).every((at) => at === 0)).toBe(true);
@@ -82,6 +76,41 @@ describe('keepOnDevice', () => {
       }
     }
   });
+
+  it('holds where a plan was decided on before: one that breaks it is not taken', () => {
+    for (let round = 0; round < 60; round += 1) {
+      const model = randomModel(random.integer(4, 12));
+      const constraints = { keepOnDevice: random.integer(1, 4) };
+      const situation = everywhere();
+      const free = { objective: 'latency', constraints: {} } as const;
+      const { tierOf: decided } = planSession(model, situation, free);
+      const plan = reportOn(model, situation, { goal: { objective: 'latency', constraints }, decided });
+      const kept = decided.slice(0, constraints.keepOnDevice).every((at) => at === 0);
+      expect(plan?.tierOf).toEqual(kept ? decided : undefined);
+    }
+  });
+
+  it('is waited for in a cold start, and leaves no plan without the device', async () => {
+    const model = randomModel(6);
+    const situation = everywhere();
+    const goal = { objective: 'latency', constraints: { keepOnDevice: 1 } } as const;
+    const switchTo = vi.fn();
+    const plan = { model, goal, situation, switchTo } as unknown as LivePlan;
+    const cache = { has: async () => false, get: async () => undefined, put: async () => undefined };
+    const bar = new ProgressBar(() => undefined);
+    const options = { device: 'device', cache: { ...cache, delete: async () => undefined }, bar, signal: undefined };
+    expect(await startWithoutDevice(plan, options)).toBe(false);
+    expect(switchTo).not.toHaveBeenCalled();
+    expect(() => planSession(model, { ...situation, away: ['device'] }, goal)).toThrow(
+      expect.objectContaining({ code: 'CLIENT_PLAN_INFEASIBLE' }),
+    );
+  });
+
+  function everywhere() {
+    const links = [link(), link()];
+    const profiles = [tier('device'), tier('edge'), tier('cloud')];
+    return { ...UNKNOWN, profiles, links, fits: links.map((each) => () => each), away: [] };
+  }
 
   /** Some loss, return, or change, as an edge tells it or its link's end shows it. */
   function changeTiers(tiers: KnownTiers): void {
