@@ -16,7 +16,7 @@ import { measureSteps } from './adapt/live-steps.ts';
 import { measureFailures, measureUnserved } from './adapt/live-switches.ts';
 import { madeHistories, measureTraces, recordedHistories, traceFigures } from './adapt/measure-traces.ts';
 import { networkSubjects } from './adapt/network-costs.ts';
-import { measureStreamRate, measureStreamRate } from './adapt/stream-rate.ts';
+import { measureStreamRate } from './adapt/stream-rate.ts';
 import { writePart } from './partition/report-parts.ts';
 import { isFull, type Report } from './report.ts';
 import { median } from './split/median.ts';
