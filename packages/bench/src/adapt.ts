@@ -10,6 +10,7 @@
  * @packageDocumentation
  */
 import { fileURLToPath } from 'node:url';
+import { measureProbeDelay, type ProbeDelayRow } from './adapt/link-delay.ts';
 import { measureLinkError } from './adapt/link-error.ts';
 import { type LiveBed, openLiveBed } from './adapt/live-bed.ts';
 import { measureSteps } from './adapt/live-steps.ts';
@@ -62,13 +63,20 @@ const parts: Readonly<Record<string, () => Promise<Report>>> = {
   },
   async link() {
     const { figures, rows } = await measureLinkError({ full: isFull });
-    return { figures: { ...figures }, rows: plain(rows) };
+    const delays = isFull ? await measureDelays() : [];
+    return { figures: { ...figures }, rows: plain([...rows, ...delays]) };
   },
   async stream() {
     const { streamOverLimit, gainOverPredicted, rows } = await measureStreamRate({ full: isFull });
     return { figures: { streamOverLimit, streamGainOverPredicted: gainOverPredicted }, rows: plain(rows) };
   },
 };
+
+/** What probes cost requests, on a slow and on a quick link. */
+async function measureDelays(): Promise<ProbeDelayRow[]> {
+  const slow = await measureProbeDelay({ mbit: 5, roundTripMs: 40 });
+  return [slow, await measureProbeDelay({ mbit: 20, roundTripMs: 20 })];
+}
 
 function plain(rows: readonly object[]): Report['rows'] {
   return rows.map((row) => ({ ...row }));

@@ -61,5 +61,6 @@ export { type FeatureMap, type Stack, type StackLayer, untileable, verifyStack }
 export { equalGrid, type Grid, type Tile, type TileLayer, type Tiling, tileStack } from './tiling/tile-stack.ts';
 export { parseProblem } from './verify/parse-problem.ts';
 export { verifyGraph } from './verify/verify-graph.ts';
-export { planViolation, type Violation, verifyPlan } from './verify/verify-plan.ts';
+export { planViolation, verifyPlan } from './verify/verify-plan.ts';
 export { MAX_TIERS, verifyProblem } from './verify/verify-problem.ts';
+export type { Violation } from './verify/violation.ts';

@@ -115,26 +115,30 @@ export class TailEstimates {
    */
   place(labels: Uint8Array): number {
     const { order, later, share } = this.#network;
-    const [count, sum, sent, hopMs] = [this.#count, this.#sum, this.#sent, this.#hopMs];
     const shares = share[this.#sweeps <= EAGER ? 0 : 1].on;
     let totalMs = this.#constantMs;
     for (let place = 0; place < order.length; place++) {
       totalMs += this.#choose(place);
       labels[order[place] ?? 0] = this.#placed[place] ?? 0;
       this.#gather(place);
-      const part = shares[place] ?? 0;
       for (let index = later.start[place] ?? 0; index < (later.start[place + 1] ?? 0); index++) {
-        const at = (later.items[index] ?? 0) * count;
-        let runMs = Number.POSITIVE_INFINITY;
-        for (let label = 0; label < count; label++) {
-          const ms = part * (sum[label] ?? 0) - (sent[at + label] ?? 0);
-          runMs = Math.min(ms, label === 0 ? ms : runMs + (hopMs[at + label - 1] ?? 0));
-          sent[at + label] = runMs;
-        }
-        for (let label = 0; label < count; label++) sent[at + label] = (sent[at + label] ?? 0) - runMs;
+        this.#sendOn(later.items[index] ?? 0, shares[place] ?? 0);
       }
     }
     return totalMs;
+  }
+
+  /** Sends the head of a variable, in parts of what was gathered, over one edge. */
+  #sendOn(edge: number, part: number): void {
+    const [count, sum, sent, hopMs] = [this.#count, this.#sum, this.#sent, this.#hopMs];
+    const at = edge * count;
+    let runMs = Number.POSITIVE_INFINITY;
+    for (let label = 0; label < count; label++) {
+      const ms = part * (sum[label] ?? 0) - (sent[at + label] ?? 0);
+      runMs = Math.min(ms, label === 0 ? ms : runMs + (hopMs[at + label - 1] ?? 0));
+      sent[at + label] = runMs;
+    }
+    for (let label = 0; label < count; label++) sent[at + label] = (sent[at + label] ?? 0) - runMs;
   }
 
   /** Adds up a variable's own cost and all estimates it was sent. Returns the least. */
@@ -157,15 +161,26 @@ export class TailEstimates {
 
   /** Places one variable. Returns its own cost there and that of its inputs. */
   #choose(place: number): number {
-    const [count, sum, sent, own, hopMs, placed] = [
-      this.#count,
-      this.#sum,
-      this.#sent,
-      this.#own,
-      this.#hopMs,
-      this.#placed,
-    ];
-    const { earlier, later, from } = this.#network;
+    const nearest = this.#price(place);
+    const [count, sum, own, sent] = [this.#count, this.#sum, this.#own, this.#sent];
+    const { later } = this.#network;
+    let [best, bestMs, paidMs] = [nearest, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+    for (let label = nearest; label < count; label++) {
+      if ((own[place * count + label] ?? 0) >= this.#forbiddenMs) continue;
+      let ms = sum[label] ?? 0;
+      for (let index = later.start[place] ?? 0; index < (later.start[place + 1] ?? 0); index++) {
+        ms += sent[(later.items[index] ?? 0) * count + label] ?? 0;
+      }
+      if (ms < bestMs) [best, bestMs, paidMs] = [label, ms, sum[label] ?? 0];
+    }
+    this.#placed[place] = best;
+    return paidMs;
+  }
+
+  /** Adds up a variable's own cost and that of its inputs from where they were placed. Returns the nearest label it may have. */
+  #price(place: number): number {
+    const [count, sum, own, hopMs, placed] = [this.#count, this.#sum, this.#own, this.#hopMs, this.#placed];
+    const { earlier, from } = this.#network;
     let nearest = 0;
     for (let label = 0, at = place * count; label < count; label++) sum[label] = own[at++] ?? 0;
     for (let edge = earlier[place] ?? 0; edge < (earlier[place + 1] ?? 0); edge++) {
@@ -177,17 +192,7 @@ export class TailEstimates {
         ms += hopMs[edge * count + label] ?? 0;
       }
     }
-    let [best, bestMs, paidMs] = [nearest, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
-    for (let label = nearest; label < count; label++) {
-      if ((own[place * count + label] ?? 0) >= this.#forbiddenMs) continue;
-      let ms = sum[label] ?? 0;
-      for (let index = later.start[place] ?? 0; index < (later.start[place + 1] ?? 0); index++) {
-        ms += sent[(later.items[index] ?? 0) * count + label] ?? 0;
-      }
-      if (ms < bestMs) [best, bestMs, paidMs] = [label, ms, sum[label] ?? 0];
-    }
-    placed[place] = best;
-    return paidMs;
+    return nearest;
   }
 }
 

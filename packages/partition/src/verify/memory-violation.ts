@@ -1,6 +1,6 @@
 import type { PreparedGraph } from '../graph/prepare-graph.ts';
 import type { Assignment, Problem } from '../problem.ts';
-import type { Violation } from './verify-plan.ts';
+import type { Violation } from './violation.ts';
 
 /** The first tier whose weights exceed its cap; a weight that two of its layers share counts once (SPEC.md, P6). */
 export function memoryViolation(

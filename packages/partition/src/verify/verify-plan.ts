@@ -2,12 +2,7 @@ import { partitionError } from '../errors.ts';
 import { type PreparedGraph, prepareGraph } from '../graph/prepare-graph.ts';
 import type { Assignment, Problem } from '../problem.ts';
 import { memoryViolation } from './memory-violation.ts';
-
-/** A rule of SPEC.md, section 2, that an assignment breaks. */
-export interface Violation {
-  readonly rule: string;
-  readonly fault: string;
-}
+import type { Violation } from './violation.ts';
 
 /**
  * The first rule of SPEC.md, section 2, that an assignment breaks; null when it is valid.
