@@ -14,20 +14,22 @@ export interface SessionNews {
 
 /** Who hears of a session. */
 export interface NewsListener {
+  /** Something happened to the plan or the tiers. */
   readonly onNews: (news: SessionNews) => void;
   /** The session is over; nothing follows. */
   readonly onClosed: (reason: string) => void;
 }
 
-/**
- * Follows a session's events.
- *
- * @returns what is known at first, and a function that ends it
- */
-export function followSession(
-  session: Session,
-  { onNews, onClosed }: NewsListener,
-): { readonly news: SessionNews; readonly stop: () => void } {
+/** A session that is followed. */
+export interface Following {
+  /** What is known at first. */
+  readonly news: SessionNews;
+  /** Ends it. */
+  readonly stop: () => void;
+}
+
+/** Follows a session's events. */
+export function followSession(session: Session, { onNews, onClosed }: NewsListener): Following {
   const first: SessionNews = { epoch: session.epoch };
   let news = first;
   const tell = (next: SessionNews) => {
