@@ -21,3 +21,4 @@ export { readAnswer } from './picture/read-answer.ts';
 export { toNumbers } from './picture/to-numbers.ts';
 export type { Answer, Picture, Sidecar, SidecarInput, SidecarOutput, Strokes } from './picture/types.ts';
 export { SessionCache, type SessionCacheOptions, type SessionLease } from './session-cache.ts';
+export { sleep } from './sleep.ts';

@@ -1,12 +1,13 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectOptions, connect, type InferInput, type Session } from '@d3/client';
-import { encodeManifest, type PackedModel, packModel } from '@d3/onnx';
+import { type PackedModel, packModel } from '@d3/onnx';
 import { readPrefix } from '@d3/protocol';
 import { inferShapes } from '@d3/runtime/node';
 import { type Server, serve } from '@d3/server';
 import { type LinkShape, type ShapingProxy, startShapingProxy, type Tap, type TapEvent } from '@d3/testkit';
+import { writePacked } from '../bed/write-packed.ts';
 
 const MODEL = 'sketch-resnet';
 const SKETCH = new URL('../../../zoo/sketch-resnet/', import.meta.url);
@@ -105,10 +106,7 @@ function drawing(seed: number): InferInput {
 async function packSketch(folder: string): Promise<PackedModel> {
   const source = new Uint8Array(await readFile(new URL('sketch-resnet.onnx', SKETCH)));
   const packed = await packModel(source, { name: MODEL, infer: inferShapes });
-  await mkdir(join(folder, 'weights'), { recursive: true });
-  await writeFile(join(folder, 'manifest.json'), encodeManifest(packed.manifest));
-  await writeFile(join(folder, 'graph.onnx'), packed.graph);
-  for (const [id, bytes] of packed.weights) await writeFile(join(folder, 'weights', id), bytes);
+  await writePacked(packed, folder);
   await cp(new URL('sketch-resnet.d3.json', SKETCH), join(folder, 'model.d3.json'));
   await cp(new URL('labels.json', SKETCH), join(folder, 'labels.json'));
   return packed;

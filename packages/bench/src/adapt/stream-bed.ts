@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type Session } from '@d3/client';
-import { encodeManifest, type PackedModel } from '@d3/onnx';
+import type { PackedModel } from '@d3/onnx';
+import { writePacked } from '../bed/write-packed.ts';
 import { startTierServer, type TierServer } from '../profile/end-to-end-server.ts';
 
 /** Factors by which the tiers really are slowed. */
@@ -45,11 +46,4 @@ export async function openStreamBed(models: readonly PackedModel[], slowdowns: T
     await close();
     throw error;
   }
-}
-
-async function writePacked({ manifest, graph, weights }: PackedModel, folder: string): Promise<void> {
-  await mkdir(join(folder, 'weights'), { recursive: true });
-  await writeFile(join(folder, 'manifest.json'), encodeManifest(manifest));
-  await writeFile(join(folder, 'graph.onnx'), graph);
-  for (const [id, bytes] of weights) await writeFile(join(folder, 'weights', id), bytes);
 }

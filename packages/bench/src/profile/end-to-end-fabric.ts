@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectOptions, connect, type Session } from '@d3/client';
-import { encodeManifest, type PackedModel } from '@d3/onnx';
+import type { PackedModel } from '@d3/onnx';
 import { type ShapingProxy, startShapingProxy } from '@d3/testkit';
+import { writePacked } from '../bed/write-packed.ts';
 import { backbone, type ShapedLink } from './end-to-end-links.ts';
 import { keepOnCores, startTierServer, type TierServer } from './end-to-end-server.ts';
 
@@ -65,11 +66,4 @@ export async function openFabric(models: readonly PackedModel[]): Promise<Fabric
     await close();
     throw error;
   }
-}
-
-async function writePacked({ manifest, graph, weights }: PackedModel, folder: string): Promise<void> {
-  await mkdir(join(folder, 'weights'), { recursive: true });
-  await writeFile(join(folder, 'manifest.json'), encodeManifest(manifest));
-  await writeFile(join(folder, 'graph.onnx'), graph);
-  for (const [id, bytes] of weights) await writeFile(join(folder, 'weights', id), bytes);
 }

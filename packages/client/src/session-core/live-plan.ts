@@ -1,5 +1,5 @@
 import { type Assignment, evaluate } from '@d3/partition';
-import { type Backend, SessionCache, type SessionLease } from '@d3/runtime';
+import { type Backend, SessionCache, type SessionLease, sleep } from '@d3/runtime';
 import { clientError } from '../errors.ts';
 import type { Epoch } from './epoch.ts';
 import type { EventHub } from './event-hub.ts';
@@ -9,7 +9,6 @@ import { makeEpoch } from './make-epoch.ts';
 import { type ChosenPlan, type Goal, planSession, problemFor, reportOn, type Situation } from './plan-session.ts';
 import { ProgressBar } from './progress-bar.ts';
 import type { Scopes } from './scopes.ts';
-import { sleep } from './sleep.ts';
 import type { Uplink } from './uplink.ts';
 
 /** What there is to plan over, now. */

@@ -7,6 +7,7 @@ import {
   type LinkNotice,
   type Welcome,
 } from '@d3/protocol';
+import { sleep } from '@d3/runtime';
 import type { FastifyBaseLogger } from 'fastify';
 import type { UpstreamAddress } from '../options.ts';
 import { connectLink } from './connect-link.ts';
@@ -110,7 +111,7 @@ export class Upstream {
       }
       this.#lose();
       settled();
-      await pause(pauseMs * (0.5 + Math.random()), this.#stopped.signal);
+      await sleep(pauseMs * (0.5 + Math.random()), this.#stopped.signal);
       pauseMs = Math.min(LONGEST_RETRY_MS, pauseMs * 2);
     }
     this.#lose();
@@ -144,7 +145,7 @@ export class Upstream {
     void link.closed.then(({ code, reason }) => ended.abort(new Error(`closed with ${code} ${reason}`)));
     const either = AbortSignal.any([ended.signal, this.#stopped.signal]);
     for (;;) {
-      await pause(CHECK_EVERY_MS, either);
+      await sleep(CHECK_EVERY_MS, either);
       either.throwIfAborted();
       const silentMs = link.idleMs().down;
       if (silentMs <= SILENT_MS) continue;
@@ -197,18 +198,4 @@ function refresh(welcome: Welcome, status: ControlNotices['status']): Welcome {
   // Hop k lies between tiers k and k + 1.
   const links = status.links.slice(0, Math.max(0, tiers.length - 1));
   return { ...welcome, tiers, links, models: status.models ?? welcome.models };
-}
-
-/** Sleeps; wakes at once when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const wake = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', wake);
-      resolve();
-    };
-    const timer = setTimeout(wake, ms);
-    signal.addEventListener('abort', wake);
-  });
 }
